@@ -1,0 +1,251 @@
+"""Every error the library raises. Each message says what, which, in which state, and what now.
+
+The hierarchy:
+
+* HitlError
+  + NotFound
+  + ConfigurationError
+    - UnknownStep
+    - NotBuilt
+    - PolicyFileError
+  + StoreError
+    - StoreUnavailable
+    - NewerDatabase
+    - StoreInUse
+  + ReviewRefusal
+    - AlreadyDecided
+    - ReviewClosed
+    - ReviewExpired
+    - ProposalChanged
+    - NotAllowed
+    - ClaimLost
+    - InvalidAnswer
+    - TooLateToUndo
+  + ProposalRefused
+  + InvalidReport
+  + LeaseLost
+  + ResumeRefused
+  + RunNotFinished
+"""
+
+from collections.abc import Iterable
+
+
+class HitlError(Exception):
+    """Base class of all errors raised by hitl. Catch this one at the edge."""
+
+
+class NotFound(HitlError):
+    """No such record.
+
+    Attributes:
+        kind: What was looked up, e.g. `"review"`.
+        id: The id that was not found.
+    """
+
+    def __init__(self, kind: str, id: str) -> None:
+        self.kind = kind
+        self.id = id
+        super().__init__(f"No {kind} with id {id!r}.")
+
+
+class ConfigurationError(HitlError):
+    """The workflow, its policy or its store is declared wrongly. Raised before a run starts."""
+
+
+class UnknownStep(ConfigurationError):
+    """A checkpoint names a step the graph does not have."""
+
+    def __init__(self, step: str, known: Iterable[str]) -> None:
+        self.step = step
+        self.known = tuple(sorted(known))
+        names = ", ".join(repr(n) for n in self.known)
+        super().__init__(f"Checkpoint {step!r} names a step the graph does not have; it has {names}.")
+
+
+class NotBuilt(ConfigurationError):
+    """A policy asks for a feature this version does not have. Refused, never ignored."""
+
+    def __init__(self, feature: str) -> None:
+        self.feature = feature
+        super().__init__(
+            f"{feature} is not built in this version of hitl; remove it from the policy."
+        )
+
+
+class PolicyFileError(ConfigurationError):
+    """A policy file cannot be read as a policy."""
+
+    def __init__(self, source: str, problem: str) -> None:
+        self.source = source
+        self.problem = problem
+        super().__init__(f"Policy {source!r}: {problem}")
+
+
+class StoreError(HitlError):
+    """The store cannot do what was asked; nothing was written."""
+
+
+class StoreUnavailable(StoreError):
+    """The store cannot be opened."""
+
+    def __init__(self, url: str, problem: str) -> None:
+        self.url = url
+        super().__init__(f"The store {url!r} cannot be opened: {problem}")
+
+
+class NewerDatabase(StoreError):
+    """The database was written by a newer version of hitl."""
+
+    def __init__(self, url: str, revision: str) -> None:
+        self.url = url
+        self.revision = revision
+        super().__init__(
+            f"The database {url!r} is at schema {revision!r}, which this version of hitl does not"
+            " know. Install the version that wrote it, or a later one."
+        )
+
+
+class StoreInUse(StoreError):
+    """Another process holds the only writing connection of this SQLite database."""
+
+    def __init__(self, url: str, holder: str) -> None:
+        self.url = url
+        self.holder = holder
+        super().__init__(
+            f"The database {url!r} is being written by {holder}; a SQLite store has one writer."
+            " Use that process's queue, stop it first, or use Postgres."
+        )
+
+
+class ReviewRefusal(HitlError):
+    """A decision, claim or undo was refused; nothing was saved.
+
+    Attributes:
+        review_id: The review.
+        status_code: The HTTP status this refusal maps to.
+    """
+
+    status_code = 409
+
+    def __init__(self, review_id: str, sentence: str) -> None:
+        self.review_id = review_id
+        super().__init__(sentence)
+
+
+class AlreadyDecided(ReviewRefusal):
+    """Somebody else's decision won. The first decision stands."""
+
+    def __init__(self, review_id: str, by: str, verdict: str) -> None:
+        self.by = by
+        self.verdict = verdict
+        super().__init__(
+            review_id,
+            f"Review {review_id!r} was already decided by {by} ({verdict}). The first decision stands.",
+        )
+
+
+class ReviewClosed(ReviewRefusal):
+    """The review ended without a person's decision: cancelled, superseded or executed."""
+
+    def __init__(self, review_id: str, status: str) -> None:
+        self.status = status
+        super().__init__(
+            review_id, f"Review {review_id!r} is {status}; it takes no decision. Nothing was saved."
+        )
+
+
+class ReviewExpired(ReviewRefusal):
+    """The review's time ran out before this decision."""
+
+    status_code = 410
+
+    def __init__(self, review_id: str, expired_at: str) -> None:
+        self.expired_at = expired_at
+        super().__init__(
+            review_id, f"Review {review_id!r} expired at {expired_at}; what the policy names was done."
+        )
+
+
+class ProposalChanged(ReviewRefusal):
+    """The proposal is not the one that was shown."""
+
+    status_code = 412
+
+    def __init__(self, review_id: str) -> None:
+        super().__init__(
+            review_id,
+            f"The proposal of review {review_id!r} changed since it was shown."
+            " Nothing was saved; look at it again.",
+        )
+
+
+class NotAllowed(ReviewRefusal):
+    """This actor may not decide this review."""
+
+    status_code = 403
+
+    def __init__(self, review_id: str, actor: str, why: str) -> None:
+        self.actor = actor
+        super().__init__(review_id, f"{actor!r} may not decide review {review_id!r}: {why}")
+
+
+class ClaimLost(ReviewRefusal):
+    """Somebody else holds the review, or the hold ran out."""
+
+    def __init__(self, review_id: str, holder: str | None) -> None:
+        self.holder = holder
+        held = f"is held by {holder}" if holder else "is no longer held by you"
+        super().__init__(review_id, f"Review {review_id!r} {held}. Nothing was saved.")
+
+
+class InvalidAnswer(ReviewRefusal):
+    """The answer, remedy or reason given does not fit what this review allows."""
+
+    status_code = 422
+
+
+class TooLateToUndo(ReviewRefusal):
+    """The undo window is over: the decision was sent."""
+
+    def __init__(self, review_id: str) -> None:
+        super().__init__(
+            review_id, f"The decision on review {review_id!r} was already sent; it stands."
+        )
+
+
+class ProposalRefused(HitlError):
+    """A proposal cannot be put before a person: unserialisable, too large or too deep."""
+
+    def __init__(self, step: str, problem: str) -> None:
+        self.step = step
+        super().__init__(f"The proposal of step {step!r} cannot be reviewed: {problem}")
+
+
+class InvalidReport(HitlError):
+    """`hitl.report` was given something that is not a probability, or called outside a step."""
+
+
+class LeaseLost(HitlError):
+    """Another process took this run over; this one must stop writing."""
+
+    def __init__(self, run_id: str, epoch: int | None) -> None:
+        self.run_id = run_id
+        self.epoch = epoch
+        had = "carries no epoch" if epoch is None else f"has epoch {epoch}, which is not current"
+        super().__init__(
+            f"The write to run {run_id!r} {had}. Go through `app.start`, `app.invoke` or `app.run`."
+        )
+
+
+class ResumeRefused(HitlError):
+    """A caller tried to go past the decision table: resume a gate, or replay an old snapshot."""
+
+
+class RunNotFinished(HitlError):
+    """The run has no value yet."""
+
+    def __init__(self, run_id: str, status: str) -> None:
+        self.run_id = run_id
+        self.status = status
+        super().__init__(f"Run {run_id!r} is {status}; it has no value yet. `run.wait()` waits for it.")
