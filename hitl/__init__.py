@@ -1,0 +1,1 @@
+"""hitl puts a person where an agent workflow's error would compound."""

@@ -19,7 +19,7 @@ def canonical_json(value: JsonValue | Mapping[str, JsonValue]) -> bytes:
         ValueError: `value` holds NaN, infinity, an integer beyond 2**53, or a lone surrogate.
     """
     try:
-        return rfc8785.dumps(value)  # type: ignore[arg-type]
+        return rfc8785.dumps(value)
     except (rfc8785.CanonicalizationError, UnicodeEncodeError) as problem:
         raise ValueError(str(problem)) from problem
 

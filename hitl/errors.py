@@ -60,7 +60,9 @@ class UnknownStep(ConfigurationError):
         self.step = step
         self.known = tuple(sorted(known))
         names = ", ".join(repr(n) for n in self.known)
-        super().__init__(f"Checkpoint {step!r} names a step the graph does not have; it has {names}.")
+        super().__init__(
+            f"Checkpoint {step!r} names a step the graph does not have; it has {names}."
+        )
 
 
 class NotBuilt(ConfigurationError):
@@ -163,7 +165,8 @@ class ReviewExpired(ReviewRefusal):
     def __init__(self, review_id: str, expired_at: str) -> None:
         self.expired_at = expired_at
         super().__init__(
-            review_id, f"Review {review_id!r} expired at {expired_at}; what the policy names was done."
+            review_id,
+            f"Review {review_id!r} expired at {expired_at}; what the policy names was done.",
         )
 
 
@@ -248,4 +251,6 @@ class RunNotFinished(HitlError):
     def __init__(self, run_id: str, status: str) -> None:
         self.run_id = run_id
         self.status = status
-        super().__init__(f"Run {run_id!r} is {status}; it has no value yet. `run.wait()` waits for it.")
+        super().__init__(
+            f"Run {run_id!r} is {status}; it has no value yet. `run.wait()` waits for it."
+        )
