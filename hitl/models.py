@@ -102,6 +102,8 @@ class ConfidenceKind(StrEnum):
     """As the step said; uncalibrated."""
     DECLARED = "declared"
     """`accuracy=` of the policy."""
+    COMPOUND = "compound"
+    """A child graph's own reliability."""
     UNKNOWN = "unknown"
 
 
@@ -385,6 +387,7 @@ class GateRow(Record):
 
     id: str
     run_id: str
+    turn: int = 1
     run_key: str
     """The unit for clusters: the run, or the customer it belongs to."""
     workflow: str

@@ -31,7 +31,9 @@ class Write:
     unknown: int = 0
     """How many of these have no known p (their log_p is 0)."""
     reset: bool = False
-    """Whether a yes covered the whole prefix."""
+    """Whether a yes covered the prefix inside this graph."""
+    through: bool = False
+    """Whether that yes covered the parent graph's prefix too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +50,8 @@ class Standing:
     acc_unverified: int = 0
     base_unknown: int = 0
     acc_unknown: int = 0
-    reset: bool = False
-    """Whether some yes since this graph's start covered the prefix: the parent's prefix with it."""
+    through: bool = False
+    """Whether some yes since this graph's start covered the parent's prefix too."""
 
     @property
     def log_p(self) -> float:
@@ -75,9 +77,10 @@ class Standing:
         """Return the standing after `write`: same superstep, or a later one."""
         now = self._folded(write.step) if write.step > self.step else self
         if write.reset:
-            now = replace(now, base=0.0, base_unverified=0, base_unknown=0, reset=True)
+            now = replace(now, base=0.0, base_unverified=0, base_unknown=0)
         return replace(
             now,
+            through=now.through or write.through,
             acc=now.acc + write.log_p,
             acc_unverified=now.acc_unverified + write.unverified,
             acc_unknown=now.acc_unknown + write.unknown,
@@ -85,7 +88,7 @@ class Standing:
 
     def under(self, parent: "Standing") -> "Standing":
         """Return this child graph's standing with its parent's prefix, unless a yes covered that."""
-        if self.reset:
+        if self.through:
             return self
         return replace(
             self,
@@ -100,7 +103,7 @@ class Standing:
             base=self.log_p,
             base_unverified=self.unverified,
             base_unknown=self.unknown,
-            reset=self.reset,
+            through=self.through,
         )
 
     def dump(self) -> dict[str, float | int | bool]:
@@ -118,14 +121,21 @@ def log_probability(p: float) -> float:
     return math.log(max(p, _FLOOR))
 
 
-def fold_child(child: Standing, step: int) -> Write:
-    """Return what a finished child graph adds to its parent's superstep `step`."""
+def fold_child(child: Standing, step: int, *, through: bool = False) -> Write:
+    """Return what a finished child graph adds to its parent's superstep `step`.
+
+    Args:
+        child: The child's own standing, without its parent's prefix.
+        step: The parent's superstep.
+        through: Whether a yes that reached this graph's prefix reached the grandparent's too.
+    """
     return Write(
         step=step,
         log_p=child.log_p,
         unverified=child.unverified,
         unknown=child.unknown,
-        reset=child.reset,
+        reset=child.through,
+        through=child.through and through,
     )
 
 
@@ -137,6 +147,7 @@ def both(first: Write, second: Write) -> Write:
         unverified=first.unverified + second.unverified,
         unknown=first.unknown + second.unknown,
         reset=first.reset or second.reset,
+        through=first.through or second.through,
     )
 
 
