@@ -1,0 +1,124 @@
+"""The trail: append-only events, chained per run, so that any edit can be found.
+
+Each event's hash covers the hash before it, its number in the run's chain and its body; the chain of
+a run starts at `GENESIS` with number 1. Chaining per run keeps writers of different runs apart. What
+breaks the promise: whoever rewrites a whole suffix with new hashes is found only against a hash
+that was kept elsewhere.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from pydantic import JsonValue
+
+from hitl.canonical import content_hash
+from hitl.models import AuditEvent, JsonObject, Record
+
+GENESIS = "0" * 64
+"""What the first event of a run follows."""
+
+
+class Finding(Record):
+    """The first event at which a trail is broken."""
+
+    seq: int
+    """The event's number in the whole trail."""
+    run_id: str
+    chain_seq: int
+    """The event's number in its run's chain, from 1."""
+    sentence: str
+
+
+def entry(
+    action: str,
+    *,
+    at: datetime,
+    actor: str,
+    run_id: str,
+    subject: str,
+    **rest: JsonValue,
+) -> JsonObject:
+    """Return the body of an event.
+
+    Args:
+        action: Noun and past participle, e.g. `"review.decided"`.
+        at: When it happened.
+        actor: A person's name, `"policy"`, or `"engine"`.
+        run_id: The chain it belongs to; in the body, so that an event cannot move to another run.
+        subject: Id of what it happened to.
+        rest: What belongs to the action. JSON only.
+    """
+    body: JsonObject = {
+        "at": at.isoformat(),
+        "actor": actor,
+        "action": action,
+        "run_id": run_id,
+        "subject": subject,
+    }
+    return body | rest
+
+
+def link(prev: str, chain_seq: int, body: JsonObject) -> str:
+    """Return an event's hash: SHA-256 over the canonical JSON of `{"prev", "chain_seq", "body"}`.
+
+    Args:
+        prev: Hash of the event before it in the run, or `GENESIS`.
+        chain_seq: Number in the run's chain, from 1.
+        body: What happened.
+
+    Raises:
+        ValueError: `body` has no canonical form (NaN, integers beyond 2**53, lone surrogates).
+    """
+    return content_hash({"prev": prev, "chain_seq": chain_seq, "body": body})
+
+
+def verify(events: Iterable[AuditEvent]) -> Finding | None:
+    """Return the first event that breaks its run's chain, or None when all is whole.
+
+    Args:
+        events: In order of `seq`, each run from its first event on; read once, so a generator may
+            page through millions.
+    """
+    heads: dict[str, tuple[int, str]] = {}
+    last_seq = 0
+    for event in events:
+        number, head = heads.get(event.run_id, (0, GENESIS))
+        problem = _problem(event, number=number, head=head, last_seq=last_seq)
+        if problem is not None:
+            return _finding(event, problem)
+        heads[event.run_id] = (event.chain_seq, event.hash)
+        last_seq = event.seq
+    return None
+
+
+def _problem(event: AuditEvent, *, number: int, head: str, last_seq: int) -> str | None:
+    if event.seq <= last_seq:
+        return f"it stands after event {last_seq}, so events were moved or put in"
+    if event.chain_seq != number + 1:
+        return (
+            f"number {number + 1} of the run was expected there, so events were removed or put in"
+        )
+    if event.prev != head:
+        return "it does not follow the event before it"
+    if event.body.get("run_id", event.run_id) != event.run_id:
+        return f"it belongs to run {event.body['run_id']!r}"
+    return None if event.hash == _rehashed(event) else "its content is not what was written"
+
+
+def _rehashed(event: AuditEvent) -> str | None:
+    try:
+        return link(event.prev, event.chain_seq, event.body)
+    except ValueError:
+        return None
+
+
+def _finding(event: AuditEvent, problem: str) -> Finding:
+    return Finding(
+        seq=event.seq,
+        run_id=event.run_id,
+        chain_seq=event.chain_seq,
+        sentence=(
+            f"Event {event.seq} (number {event.chain_seq} of run {event.run_id!r}) breaks the"
+            f" trail: {problem}. Compare with a copy kept elsewhere."
+        ),
+    )
