@@ -19,7 +19,9 @@ JsonObject = dict[str, JsonValue]
 class Record(BaseModel):
     """Base of every value in the vocabulary: immutable, and strict about unknown fields."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_bytes="base64")
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", ser_json_bytes="base64", val_json_bytes="base64"
+    )
 
 
 class RunStatus(StrEnum):
