@@ -41,6 +41,11 @@ Clock = Callable[[], datetime]
 class Reader(Protocol):
     """Reads of one consistent moment. Raises `NotFound` where a single record is asked for by id."""
 
+    @property
+    def connection(self) -> Any:
+        """The raw driver connection of this read view, for the saver. Never write on it."""
+        ...
+
     def run(self, run_id: str) -> RunRecord:
         """Return the run."""
         ...
@@ -214,6 +219,10 @@ class Transaction(Reader, Protocol):
 
     def renew_lease(self, run_id: str, epoch: int, *, now: datetime, lease: timedelta) -> bool:
         """Extend the lease; False when the epoch is not current any more."""
+        ...
+
+    def break_leases(self, *, keep_owner: str) -> None:
+        """End every lease of other owners: for a store that only one process can write."""
         ...
 
     def release_run(self, run_id: str, epoch: int) -> None:

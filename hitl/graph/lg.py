@@ -1,0 +1,240 @@
+"""All contact with LangGraph's private API. Contract-tested on the oldest and newest version we allow.
+
+Nothing outside this module imports a name of LangGraph that starts with an underscore or reads a
+`__pregel_` key.
+"""
+
+import copy
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from langchain_core.runnables import Runnable, RunnableConfig
+from langgraph._internal._runnable import RunnableCallable
+from langgraph._internal._serde import build_serde_allowlist
+from langgraph.channels.base import BaseChannel
+from langgraph.channels.binop import BinaryOperatorAggregate
+from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple, copy_checkpoint
+from langgraph.checkpoint.base.id import uuid6
+from langgraph.errors import GraphInterrupt
+from langgraph.pregel import Pregel
+from langgraph.pregel._read import ChannelRead, PregelNode
+from langgraph.pregel._write import ChannelWrite, ChannelWriteEntry
+from langgraph.types import Interrupt
+
+CHANNEL = "__hitl__"
+"""The private channel of a gated graph that holds the run's standing."""
+SESSION_KEY = "__hitl__"
+"""Where an advance's session travels in `configurable`. Dunder keys stay out of metadata."""
+EPOCH_KEY = "__hitl_epoch"
+BASE_KEY = "__hitl_base"
+"""The parent graph's standing, for a child graph."""
+
+STRIDE = 1000
+"""Attempt k of a child graph runs in subgraph namespaces from k * STRIDE on."""
+
+_SCRATCHPAD = "__pregel_scratchpad"
+_RUNTIME = "__pregel_runtime"
+_CHECKPOINT_MAP = "checkpoint_map"
+_PUSH = "__pregel_push"
+
+ERROR = "__error__"
+INTERRUPT = "__interrupt__"
+RESUME = "__resume__"
+ERROR_SOURCE_NODE = "__error_source_node__"
+
+
+class Counter:
+    """Stands in for LangGraph's atomic counter, with a start."""
+
+    def __init__(self, start: int = 0) -> None:
+        self.next = start
+
+    def __call__(self) -> int:
+        """Return the next number, from `start`."""
+        value = self.next
+        self.next += 1
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFacts:
+    """Where a node's execution stands in LangGraph's terms."""
+
+    thread_id: str
+    task_id: str
+    checkpoint_id: str
+    root_checkpoint_id: str
+    checkpoint_ns: str
+    step: int
+    shard: int | None
+    """Index of the Send that made this task; None for a task made by an edge."""
+
+
+def task_facts(config: RunnableConfig) -> TaskFacts:
+    """Return the facts of the task that runs under `config`."""
+    conf = config["configurable"]
+    info = conf[_RUNTIME].execution_info
+    path: Any = (config.get("metadata") or {}).get("langgraph_path") or ()
+    pushed = len(path) > 1 and path[0] == _PUSH and isinstance(path[1], int)
+    return TaskFacts(
+        thread_id=info.thread_id,
+        task_id=info.task_id,
+        checkpoint_id=info.checkpoint_id,
+        root_checkpoint_id=(conf.get(_CHECKPOINT_MAP) or {}).get("", info.checkpoint_id),
+        checkpoint_ns=info.checkpoint_ns,
+        step=conf[_SCRATCHPAD].step,
+        shard=path[1] if pushed else None,
+    )
+
+
+def isolate(
+    config: RunnableConfig, attempt: int, answers_used: int
+) -> tuple[RunnableConfig, Counter]:
+    """Return a config for one attempt of a body, and the counter of its native interrupts.
+
+    Each attempt has its own subgraph namespaces (else a retried subgraph returns what was denied),
+    and its own `interrupt()` calls start after the answers that earlier attempts consumed. Cached
+    `@task` results are keyed by the live scratchpad's call counter, so that one is moved as well.
+    """
+    conf = config["configurable"]
+    live = conf[_SCRATCHPAD]
+    asked = Counter(answers_used)
+    offset = (attempt - 1) * STRIDE
+    while offset and live.call_counter() < offset - 1:
+        pass
+    scratchpad = replace(live, subgraph_counter=Counter(offset), interrupt_counter=asked)
+    return {**config, "configurable": {**conf, _SCRATCHPAD: scratchpad}}, asked
+
+
+def with_configurable(config: RunnableConfig, **keys: Any) -> RunnableConfig:
+    """Return `config` with keys added to `configurable`."""
+    return {**config, "configurable": {**config.get("configurable", {}), **keys}}
+
+
+def park(interrupt_id: str, value: Mapping[str, Any]) -> GraphInterrupt:
+    """Return the signal that parks this task. Its answer is never read from LangGraph."""
+    return GraphInterrupt((Interrupt(value=dict(value), id=interrupt_id),))
+
+
+def park_id(review_id: str) -> str:
+    """Return the 32-hex interrupt id of a gate's park signal."""
+    return hashlib.sha256(f"hitl:{review_id}".encode()).hexdigest()[:32]
+
+
+def read_channel(config: RunnableConfig) -> dict[str, Any]:
+    """Return the private channel's value at the start of this superstep."""
+    value = ChannelRead.do_read(config, select=CHANNEL)
+    return value if isinstance(value, dict) else {}
+
+
+def write_channel(config: RunnableConfig, value: dict[str, Any]) -> None:
+    """Write to the private channel as part of this task."""
+    ChannelWrite.do_write(config, [ChannelWriteEntry(CHANNEL, value)])
+
+
+def callable_node(name: str, sync: Any, asynchronous: Any) -> Runnable[Any, Any]:
+    """Return an untraced runnable that stands where the node's body stood."""
+    return RunnableCallable(sync, asynchronous, name=name, trace=False, recurse=False)
+
+
+def is_async_only(body: Runnable[Any, Any]) -> bool:
+    """Return whether `body` has no synchronous form."""
+    return isinstance(body, RunnableCallable) and body.func is None
+
+
+def shallow_copy(graph: Pregel[Any, Any, Any, Any]) -> Pregel[Any, Any, Any, Any]:
+    """Return a copy of a compiled graph whose nodes and channels can be replaced."""
+    new = copy.copy(graph)
+    new.nodes = dict(graph.nodes)
+    new.channels = dict(graph.channels)
+    return new
+
+
+def replace_body(
+    node: PregelNode, body: Runnable[Any, Any], subgraphs: Sequence[Any]
+) -> PregelNode:
+    """Return `node` with another body. A cache would replay one run's yes in another: stripped."""
+    return node.copy({"bound": body, "subgraphs": list(subgraphs), "cache_policy": None})
+
+
+def state_keys(graph: Pregel[Any, Any, Any, Any]) -> frozenset[str]:
+    """Return the names of the user's state channels."""
+    keys = graph.stream_channels_asis
+    return frozenset([keys] if isinstance(keys, str) else keys)
+
+
+def node_reads(node: PregelNode) -> frozenset[str]:
+    """Return the names of the channels a node is given."""
+    return frozenset([node.channels] if isinstance(node.channels, str) else node.channels)
+
+
+def visible_nodes(graph: Pregel[Any, Any, Any, Any]) -> Iterator[tuple[str, PregelNode]]:
+    """Yield the user's nodes: not LangGraph's own entry node."""
+    for name, node in graph.nodes.items():
+        if not name.startswith("__"):
+            yield name, node
+
+
+class StandingChannel(BinaryOperatorAggregate):  # type: ignore[type-arg]
+    """The private channel. A child graph's live instance reports itself to the gate that called it."""
+
+    def from_checkpoint(self, checkpoint: Any) -> "StandingChannel":
+        """Return an instance restored from a snapshot."""
+        channel: StandingChannel = super().from_checkpoint(checkpoint)  # type: ignore[assignment]
+        sink = self.sinks()
+        if sink is not None:
+            sink.append(channel)
+        return channel
+
+    def sinks(self) -> list["StandingChannel"] | None:
+        """Return where a live instance reports itself; None when nobody asks."""
+        return None
+
+
+def serde_allowlist(
+    graph: Pregel[Any, Any, Any, Any], extra: Sequence[type]
+) -> set[tuple[str, ...]]:
+    """Return the types a snapshot or proposal of this graph may hold, subgraphs included.
+
+    Anything else in a stored row is data, never a constructor call.
+    """
+    builder = getattr(graph, "builder", None)
+    schemas = list(getattr(builder, "schemas", {})) + list(extra)
+    allowed: set[tuple[str, ...]] = build_serde_allowlist(
+        schemas=schemas, channels=dict(graph.channels)
+    )
+    allowed |= {(t.__module__, t.__qualname__) for t in extra}
+    for _, node in visible_nodes(graph):
+        if isinstance(node.bound, Pregel):
+            allowed |= serde_allowlist(node.bound, ())
+    return allowed
+
+
+def copy_channel(channel: BaseChannel[Any, Any, Any]) -> BaseChannel[Any, Any, Any]:
+    """Return an independent copy of a channel."""
+    return channel.copy()
+
+
+def fork_snapshot(
+    saver: BaseCheckpointSaver[Any], source: CheckpointTuple, config: RunnableConfig, step: int
+) -> RunnableConfig:
+    """Write a copy of `source` as the thread's newest snapshot, and return its config.
+
+    This is what LangGraph does when a thread is continued from an earlier checkpoint (source
+    "fork"): the copy has a new id, so its tasks have new ids too.
+    """
+    checkpoint = copy_checkpoint(source.checkpoint)
+    checkpoint["id"] = str(uuid6(clock_seq=step))
+    parent = source.config["configurable"]
+    metadata = {**source.metadata, "source": "fork", "parents": {}}
+    put_config: RunnableConfig = {
+        "configurable": {
+            **config["configurable"],
+            "thread_id": parent["thread_id"],
+            "checkpoint_ns": "",
+            "checkpoint_id": parent["checkpoint_id"],
+        }
+    }
+    return saver.put(put_config, checkpoint, metadata, checkpoint["channel_versions"])  # type: ignore[arg-type]

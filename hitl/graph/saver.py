@@ -1,0 +1,253 @@
+"""LangGraph's snapshots in our store: the same tables as its SqliteSaver, one writer, fenced.
+
+Every write checks the run's epoch in its own transaction, so a process that was frozen while another
+took the run over can change nothing. What belongs to a task's commit (its gate row, a spot check's
+review, "this answer was delivered") is written in the transaction of that task's `put_writes`.
+"""
+
+import asyncio
+import contextlib
+import sqlite3
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import (
+    ChannelVersions,
+    Checkpoint,
+    CheckpointMetadata,
+    CheckpointTuple,
+)
+from langgraph.checkpoint.serde.base import SerializerProtocol
+from langgraph.checkpoint.sqlite import SqliteSaver
+
+from hitl.errors import LeaseLost
+from hitl.graph.lg import EPOCH_KEY, ERROR, ERROR_SOURCE_NODE, INTERRUPT, RESUME, SESSION_KEY
+from hitl.ports import Store, Transaction
+
+T = TypeVar("T")
+
+_KEPT_WITH_ERROR = frozenset({ERROR, INTERRUPT, RESUME})
+
+
+class FencedSaver(SqliteSaver):
+    """A LangGraph saver whose writes go through the store's one writer.
+
+    Existing threads in the same database keep working. Its async methods use the same writer.
+    """
+
+    def __init__(self, store: Store, *, serde: SerializerProtocol) -> None:
+        self._store = store
+        self._here = threading.local()
+        super().__init__(store.write(lambda t: t.connection), serde=serde)
+        store.write(lambda t: self._create_tables(t))
+
+    def setup(self) -> None:
+        """Do nothing: the tables were made when this saver was."""
+
+    def _create_tables(self, t: Transaction) -> None:
+        for statement in _TABLES:
+            t.connection.execute(statement)
+        columns = {row[1] for row in t.connection.execute("PRAGMA table_info(writes)")}
+        if "task_path" not in columns:
+            t.connection.execute("ALTER TABLE writes ADD COLUMN task_path TEXT NOT NULL DEFAULT ''")
+        self.is_setup = True
+
+    # -- where the SQL of the parent class runs -------------------------------------------------
+
+    @contextlib.contextmanager
+    def cursor(self, transaction: bool = True) -> Iterator[sqlite3.Cursor]:  # noqa: FBT001, FBT002 - the parent's signature
+        """Yield a cursor inside the store's work that is under way in this thread."""
+        connection = getattr(self._here, "connection", None)
+        if connection is None:
+            msg = "A snapshot was touched outside the store's own work; use the saver's methods."
+            raise RuntimeError(msg)
+        cursor = connection.cursor()
+        try:
+            yield cursor
+        finally:
+            cursor.close()
+
+    def _on(self, connection: sqlite3.Connection, work: Callable[[], T]) -> T:
+        self._here.connection = connection
+        try:
+            return work()
+        finally:
+            self._here.connection = None
+
+    def _reading(self, work: Callable[[], T]) -> T:
+        return self._store.read(lambda r: self._on(r.connection, work))
+
+    def _writing(self, config: RunnableConfig, work: Callable[[Transaction], T]) -> Any:
+        conf = config["configurable"]
+        thread_id, epoch = str(conf["thread_id"]), conf.get(EPOCH_KEY)
+        if epoch is None:
+            raise LeaseLost(thread_id, None)
+
+        def fenced(t: Transaction) -> T:
+            t.check_epoch(thread_id, epoch)
+            return self._on(t.connection, lambda: work(t))
+
+        return self._store.submit(fenced)
+
+    # -- reads ----------------------------------------------------------------------------------
+
+    def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """See `BaseCheckpointSaver`."""
+        return self._reading(lambda: super(FencedSaver, self).get_tuple(config))
+
+    def list(
+        self,
+        config: RunnableConfig | None,
+        *,
+        filter: dict[str, Any] | None = None,
+        before: RunnableConfig | None = None,
+        limit: int | None = None,
+    ) -> Iterator[CheckpointTuple]:
+        """See `BaseCheckpointSaver`."""
+        found = self._reading(
+            lambda: [
+                *super(FencedSaver, self).list(config, filter=filter, before=before, limit=limit)
+            ]
+        )
+        yield from found
+
+    async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """See `BaseCheckpointSaver`."""
+        return await asyncio.to_thread(self.get_tuple, config)
+
+    async def alist(
+        self,
+        config: RunnableConfig | None,
+        *,
+        filter: dict[str, Any] | None = None,
+        before: RunnableConfig | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[CheckpointTuple]:
+        """See `BaseCheckpointSaver`."""
+        found = await asyncio.to_thread(
+            lambda: [*self.list(config, filter=filter, before=before, limit=limit)]
+        )
+        for item in found:
+            yield item
+
+    # -- writes ---------------------------------------------------------------------------------
+
+    def _put(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> Any:
+        stored = _without_ours(config)
+        return self._writing(
+            config,
+            lambda _t: super(FencedSaver, self).put(stored, checkpoint, metadata, new_versions),
+        )
+
+    def put(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """See `BaseCheckpointSaver`. Raises `LeaseLost` when the run was taken over."""
+        result: RunnableConfig = self._put(config, checkpoint, metadata, new_versions).result()
+        return result
+
+    async def aput(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """See `put`."""
+        result: RunnableConfig = await asyncio.wrap_future(
+            self._put(config, checkpoint, metadata, new_versions)
+        )
+        return result
+
+    def put_in(self, t: Transaction, config: RunnableConfig, *rest: Any) -> RunnableConfig:
+        """Like `put`, inside a transaction that is under way."""
+        return self._on(t.connection, lambda: super(FencedSaver, self).put(config, *rest))
+
+    def _put_writes(
+        self,
+        config: RunnableConfig,
+        writes: Sequence[tuple[str, Any]],
+        task_id: str,
+        task_path: str,
+    ) -> Any:
+        channels = {channel for channel, _ in writes}
+        session = config["configurable"].get(SESSION_KEY)
+        kept = list(writes)
+        if ERROR in channels and ERROR_SOURCE_NODE not in channels:
+            # A failed task must run again as a whole: with half its writes stored LangGraph would
+            # take it for finished, and approved work would be lost without a word.
+            kept = [w for w in writes if w[0] in _KEPT_WITH_ERROR]
+
+        def work(t: Transaction) -> None:
+            super(FencedSaver, self).put_writes(config, kept, task_id, task_path)
+            if session is not None:
+                session.committing(t, task_id, channels)
+
+        return self._writing(config, work)
+
+    def put_writes(
+        self,
+        config: RunnableConfig,
+        writes: Sequence[tuple[str, Any]],
+        task_id: str,
+        task_path: str = "",
+    ) -> None:
+        """See `BaseCheckpointSaver`. Raises `LeaseLost` when the run was taken over."""
+        self._put_writes(config, writes, task_id, task_path).result()
+
+    async def aput_writes(
+        self,
+        config: RunnableConfig,
+        writes: Sequence[tuple[str, Any]],
+        task_id: str,
+        task_path: str = "",
+    ) -> None:
+        """See `put_writes`."""
+        await asyncio.wrap_future(self._put_writes(config, writes, task_id, task_path))
+
+    def delete_thread(self, thread_id: str) -> None:
+        """Delete a thread's snapshots. The run's own record, reviews and trail stay."""
+        self._store.write(
+            lambda t: self._on(
+                t.connection, lambda: super(FencedSaver, self).delete_thread(thread_id)
+            )
+        )
+
+    async def adelete_thread(self, thread_id: str) -> None:
+        """See `delete_thread`."""
+        await asyncio.to_thread(self.delete_thread, thread_id)
+
+
+def _without_ours(config: RunnableConfig) -> RunnableConfig:
+    conf = {
+        key: value
+        for key, value in config["configurable"].items()
+        if key not in (SESSION_KEY, EPOCH_KEY)
+    }
+    return {**config, "configurable": conf}
+
+
+_TABLES = (
+    """CREATE TABLE IF NOT EXISTS checkpoints (
+        thread_id TEXT NOT NULL, checkpoint_ns TEXT NOT NULL DEFAULT '',
+        checkpoint_id TEXT NOT NULL, parent_checkpoint_id TEXT, type TEXT,
+        checkpoint BLOB, metadata BLOB,
+        PRIMARY KEY (thread_id, checkpoint_ns, checkpoint_id))""",
+    """CREATE TABLE IF NOT EXISTS writes (
+        thread_id TEXT NOT NULL, checkpoint_ns TEXT NOT NULL DEFAULT '',
+        checkpoint_id TEXT NOT NULL, task_id TEXT NOT NULL, task_path TEXT NOT NULL DEFAULT '',
+        idx INTEGER NOT NULL, channel TEXT NOT NULL, type TEXT, value BLOB,
+        PRIMARY KEY (thread_id, checkpoint_ns, checkpoint_id, task_id, idx))""",
+)
