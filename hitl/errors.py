@@ -8,6 +8,7 @@ The hierarchy:
     - UnknownStep
     - NotBuilt
     - PolicyFileError
+    - MissingExtra
   + StoreError
     - StoreUnavailable
     - NewerDatabase
@@ -26,6 +27,10 @@ The hierarchy:
   + LeaseLost
   + ResumeRefused
   + RunNotFinished
+  + EvidenceRefusal
+    - UnusableColumn
+    - NotIdentifiable
+    - TooFewLabels
 """
 
 from collections.abc import Iterable
@@ -82,6 +87,18 @@ class PolicyFileError(ConfigurationError):
         self.source = source
         self.problem = problem
         super().__init__(f"Policy {source!r}: {problem}")
+
+
+class MissingExtra(ConfigurationError, ImportError):
+    """A part of hitl is imported whose optional dependencies are not installed."""
+
+    def __init__(self, module: str, extra: str, missing: str) -> None:
+        self.module = module
+        self.extra = extra
+        super().__init__(
+            f"{module!r} needs {missing!r}, which is not installed;"
+            f" install it with `pip install 'hitl-framework[{extra}]'`."
+        )
 
 
 class StoreError(HitlError):
@@ -253,4 +270,50 @@ class RunNotFinished(HitlError):
         self.status = status
         super().__init__(
             f"Run {run_id!r} is {status}; it has no value yet. `run.wait()` waits for it."
+        )
+
+
+class EvidenceRefusal(HitlError):
+    """The data do not allow the number that was asked for: a sentence stands in its place."""
+
+
+class UnusableColumn(EvidenceRefusal):
+    """A column of the data is not what the estimate needs.
+
+    Attributes:
+        column: The column, e.g. `"confidence"`.
+    """
+
+    def __init__(self, column: str, problem: str) -> None:
+        self.column = column
+        super().__init__(f"Column {column!r} {problem}")
+
+
+class NotIdentifiable(EvidenceRefusal):
+    """No amount of computing gets this number out of these data.
+
+    Attributes:
+        estimate: What was asked for, e.g. `"error rate of the acting rows"`.
+    """
+
+    def __init__(self, estimate: str, why: str, remedy: str) -> None:
+        self.estimate = estimate
+        super().__init__(f"The {estimate} is not identifiable: {why}; {remedy}")
+
+
+class TooFewLabels(EvidenceRefusal):
+    """There are labels, but not enough for this number.
+
+    Attributes:
+        labels: How many there are.
+        needed: How many it takes at least.
+    """
+
+    def __init__(self, estimate: str, labels: int, needed: int, *, unit: str = "labels") -> None:
+        self.estimate = estimate
+        self.labels = labels
+        self.needed = needed
+        super().__init__(
+            f"The {estimate} needs at least {needed} {unit}, even if none of them is wrong;"
+            f" there are {labels}. Collect {needed - labels} more."
         )
