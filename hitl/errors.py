@@ -22,11 +22,13 @@ The hierarchy:
     - ClaimLost
     - InvalidAnswer
     - TooLateToUndo
+    - DecisionIdReused
   + ProposalRefused
   + InvalidReport
   + LeaseLost
   + ResumeRefused
   + RunNotFinished
+  + ServerUnreachable
   + EvidenceRefusal
     - UnusableColumn
     - NotIdentifiable
@@ -234,6 +236,18 @@ class TooLateToUndo(ReviewRefusal):
         )
 
 
+class DecisionIdReused(ReviewRefusal):
+    """The decision id names another answer; ids make one answer safe to send again, nothing else."""
+
+    def __init__(self, review_id: str, decision_id: str) -> None:
+        self.decision_id = decision_id
+        super().__init__(
+            review_id,
+            f"Decision id {decision_id!r} was already used for another answer. Nothing was saved;"
+            " send this one with an id of its own.",
+        )
+
+
 class ProposalRefused(HitlError):
     """A proposal cannot be put before a person: unserialisable, too large or too deep."""
 
@@ -314,6 +328,21 @@ class TooFewLabels(EvidenceRefusal):
         self.labels = labels
         self.needed = needed
         super().__init__(
-            f"The {estimate} needs at least {needed} {unit}, even if none of them is wrong;"
-            f" there are {labels}. Collect {needed - labels} more."
+            f"The {estimate} needs at least {needed} {unit}; there are {labels}."
+            f" Collect {needed - labels} more."
+        )
+
+
+class ServerUnreachable(HitlError):
+    """The serving process gave no answer; whether it did what was asked is unknown.
+
+    Attributes:
+        url: Where the queue was asked.
+    """
+
+    def __init__(self, url: str, problem: str) -> None:
+        self.url = url
+        super().__init__(
+            f"The queue at {url!r} gave no answer: {problem}. Ask again with the same decision id;"
+            " it never decides twice."
         )
