@@ -36,6 +36,7 @@ The hierarchy:
 """
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 
 class HitlError(Exception):
@@ -67,8 +68,10 @@ class UnknownStep(ConfigurationError):
         self.step = step
         self.known = tuple(sorted(known))
         names = ", ".join(repr(n) for n in self.known)
+        near = get_close_matches(step, self.known, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
         super().__init__(
-            f"Checkpoint {step!r} names a step the graph does not have; it has {names}."
+            f"Checkpoint {step!r} names a step the graph does not have; it has {names}.{hint}"
         )
 
 

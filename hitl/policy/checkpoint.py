@@ -1,0 +1,225 @@
+"""A checkpoint: a declared place to ask, when, and what follows."""
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from string import Formatter
+from typing import Any, Literal
+
+from pydantic import BaseModel, field_serializer, model_validator
+
+from hitl.errors import ConfigurationError
+from hitl.models import Covers, Duration, JsonObject, Place, Record, RemedyKind
+from hitl.policy.fields import Chance, Cost, Span, built
+from hitl.policy.functions import Function, reference
+from hitl.policy.remedies import Answer, Remedy, Retry, Stop
+from hitl.policy.times import format_duration
+
+Rule = Callable[[JsonObject], str | bool | None]
+"""Given the proposal's arguments: True or a sentence to ask, anything false to stay silent."""
+
+_PATTERN = frozenset("*?[")
+
+
+class Checkpoint(Record):
+    """A declared place in a workflow: when to ask a person, what follows a no, by when.
+
+    Every trigger that is set is looked at, and each that fires is recorded. A checkpoint without a
+    trigger says what happens when a trigger of the whole policy fires there.
+
+    Example:
+        Checkpoint("read_amount", confidence_below=0.90, on_deny=[Retry(3, within="2h"), Stop()])
+    """
+
+    step: str
+    """Path of the step: `"pay"`, or `"mid/sub/pay"` inside subgraphs."""
+    place: Place = Place.AFTER
+    """`after`: the step's writes are withheld. `before`: it has not run; for effects."""
+    always: bool = False
+    confidence_below: Chance | None = None
+    """Ask when the step's p is below this, or when no p is known; None for no such trigger."""
+    reliability_below: Chance | None = None
+    """Ask when the run's reliability, this step included, is below this, or is not fully known."""
+    rule: Function | None = None
+    """A `Rule`, or its name `"module:function"`."""
+    spot_check: Chance | None = None
+    """Share of unasked steps sent to review anyway; the largest of this and the policy's counts."""
+    on_deny: tuple[Remedy, ...] = ()
+    """What a no may lead to; the first with budget left is the default. Stop is always allowed."""
+    due_in: Span | None = None
+    """When a waiting review is late; None for never."""
+    expires_in: Span | None = None
+    """When a waiting review ends without a person; None for never."""
+    on_expiry: Remedy = Stop()
+    """What follows when it does: `Stop()`, `Rollback()` or `Retry()`."""
+    covers: Covers | None = None
+    """What a yes vouches for; None: everything since the last reset if that was the reason to ask,
+    else the step."""
+    risk: Literal["low", "medium", "high"] = "low"
+    title: str = ""
+    """The review's headline; `{name}` is filled from the proposal's arguments."""
+    if_approved: str = ""
+    if_denied: str = ""
+    reasons: tuple[str, ...] = ()
+    """What a reviewer may tick for a no."""
+    shows: Function | None = None
+    """For `before`: a function of the step's input that returns what is put before the reviewer; it
+    must determine the effect."""
+    on_repeat: Literal["refuse", "ask"] = "refuse"
+    """What happens when the same effect is proposed again after a no."""
+    accuracy: Chance | None = None
+    """Declared P(right) of the step; used when nothing better is known."""
+    reversible: bool | None = None
+    silent_error_cost: Cost | None = None
+    """What a wrong result costs that nobody noticed; logged for later evaluation."""
+    rework_cost: Cost | None = None
+    step_cost: Cost | None = None
+    on_doubt: tuple[Remedy, ...] = ()
+    """Not built in this version: `EscalationPolicy.check` refuses it."""
+    rollouts: int = 1
+    """Not built in this version: `EscalationPolicy.check` refuses more than 1."""
+
+    def __init__(
+        self,
+        step: str,
+        *,
+        place: Place | Literal["after", "before"] = Place.AFTER,
+        always: bool = False,
+        confidence_below: float | None = None,
+        reliability_below: float | None = None,
+        rule: Rule | str | None = None,
+        spot_check: float | None = None,
+        on_deny: Sequence[Remedy] | None = None,
+        due_in: Duration | None = None,
+        expires_in: Duration | None = None,
+        on_expiry: Remedy = Stop(),  # noqa: B008 - a frozen value
+        covers: Covers | Literal["step", "since_reset"] | None = None,
+        risk: Literal["low", "medium", "high"] = "low",
+        title: str = "",
+        if_approved: str = "",
+        if_denied: str = "",
+        reasons: Sequence[str] = (),
+        shows: Callable[[Any], Any] | str | None = None,
+        on_repeat: Literal["refuse", "ask"] = "refuse",
+        accuracy: float | None = None,
+        reversible: bool | None = None,
+        silent_error_cost: float | None = None,
+        rework_cost: float | None = None,
+        step_cost: float | None = None,
+        on_doubt: Sequence[Remedy] = (),
+        rollouts: int = 1,
+    ) -> None:
+        values = {key: value for key, value in locals().items() if key in Checkpoint.model_fields}
+        if on_deny is None:
+            values["on_deny"] = default_ladder(place)
+        with built(f"Checkpoint {step!r}"):
+            BaseModel.__init__(self, **values)
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> "Checkpoint":
+        for problem in _problems(self):
+            raise ConfigurationError(f"Checkpoint {self.step!r} {problem}")
+        return self
+
+    @field_serializer("due_in", "expires_in", when_used="json-unless-none")
+    def _written(self, span: timedelta) -> str:
+        return format_duration(span)
+
+    @field_serializer("rule", "shows", when_used="json-unless-none")
+    def _named(self, function: Function) -> str:
+        return reference(function)
+
+    def body(self) -> JsonObject:
+        """Return the checkpoint as plain data: what it says, functions by name.
+
+        Keys that say nothing are left out, so that a later version's new key does not change the
+        hash of a policy that does not use it. Defaults that say something are written.
+        """
+        return spoken(self, quiet=_QUIET)
+
+    @property
+    def is_pattern(self) -> bool:
+        """Whether `step` is a glob or a tag, not the path of one step."""
+        return bool(_PATTERN & set(self.step)) or self.step.startswith("tag:")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Checkpoint) and self.body() == other.body()
+
+    def __hash__(self) -> int:
+        return hash((self.step, self.place))
+
+
+def default_ladder(place: str) -> tuple[Remedy, ...]:
+    """Return what a no may lead to when the checkpoint does not say."""
+    return (Stop(),) if place == Place.BEFORE else (Retry(3), Answer(), Stop())
+
+
+_QUIET: JsonObject = {
+    "always": False,
+    "title": "",
+    "if_approved": "",
+    "if_denied": "",
+    "reasons": [],
+    "on_doubt": [],
+    "rollouts": 1,
+}
+
+
+def spoken(record: Record, *, quiet: JsonObject) -> JsonObject:
+    """Return `record` as JSON without None, and without the keys that have their `quiet` value."""
+    dumped: JsonObject = record.model_dump(mode="json", exclude_none=True)
+    return {key: value for key, value in dumped.items() if (key, value) not in quiet.items()}
+
+
+def _problems(checkpoint: Checkpoint) -> Iterator[str]:
+    if not checkpoint.step.strip():
+        yield "names no step; give the step's path."
+    if checkpoint.place not in (Place.AFTER, Place.BEFORE):
+        yield f"has place {checkpoint.place.value!r}; it is 'after' or 'before'."
+    yield from _problems_of_the_ladder(checkpoint)
+    yield from _problems_of_time(checkpoint)
+    yield from _problems_of_words(checkpoint)
+    for key in ("rule", "shows"):
+        if inspect.iscoroutinefunction(getattr(checkpoint, key)):
+            yield f"has an async function as {key}; a policy takes no time: give a plain function."
+
+
+def _problems_of_the_ladder(checkpoint: Checkpoint) -> Iterator[str]:
+    kinds = [rung.kind for rung in checkpoint.on_deny]
+    for kind in kinds:
+        if kinds.count(kind) > 1:
+            yield f"names {kind.value} twice in on_deny; a remedy stands there once."
+    if checkpoint.on_expiry.kind is RemedyKind.ANSWER:
+        yield "cannot have Answer as on_expiry: nobody answered. Use Stop or Rollback."
+    retries = RemedyKind.RETRY in (*kinds, checkpoint.on_expiry.kind)
+    if checkpoint.place is Place.BEFORE and retries:
+        yield (
+            "stands before its step and cannot retry: nothing has run yet."
+            " Use Answer, Rollback or Stop."
+        )
+
+
+def _problems_of_time(checkpoint: Checkpoint) -> Iterator[str]:
+    expires = checkpoint.expires_in
+    if expires is None:
+        return
+    if checkpoint.due_in is not None and checkpoint.due_in > expires:
+        yield (
+            f"is due in {format_duration(checkpoint.due_in)}, after its reviews expire"
+            f" ({format_duration(expires)}); make due_in shorter."
+        )
+    for rung in checkpoint.on_deny:
+        if isinstance(rung, Retry) and rung.within is not None and rung.within > expires:
+            yield (
+                f"may retry within {format_duration(rung.within)}, but its reviews expire after"
+                f" {format_duration(expires)}; make `within` shorter or expires_in longer."
+            )
+
+
+def _problems_of_words(checkpoint: Checkpoint) -> Iterator[str]:
+    for key in ("title", "if_approved", "if_denied"):
+        text = getattr(checkpoint, key)
+        try:
+            list(Formatter().parse(text))
+        except ValueError as problem:
+            yield f"has {key} {text!r}, which cannot be filled in: {problem}."

@@ -1,0 +1,55 @@
+"""The coin of spot checks: reproducible, checkable afterwards, not predictable by the agent.
+
+A keyed hash (BLAKE2b) of what is being gated, never of a task id: a crash does not redraw it, and
+whoever holds the secret can check every draw later.
+"""
+
+import hashlib
+
+from hitl.canonical import canonical_json
+from hitl.models import JsonObject, StepName
+
+_GATE = b"hitl.coin.gate"
+_RUN = b"hitl.coin.run"
+
+
+def coin(
+    secret: bytes, *, run_id: str, branch: int, name: StepName, attempt: int, rollout: int = 0
+) -> float:
+    """Return this gate evaluation's draw: uniform in [0, 1), the same each time it is asked for.
+
+    Args:
+        secret: The store's secret; not empty.
+        run_id: The run.
+        branch: How many rollbacks the run has had: a fork draws anew.
+        name: Which visit of which step, and on which side of it.
+        attempt: nth try within the visit, from 1.
+        rollout: Which of the parallel attempts, from 0.
+    """
+    drawn_for: JsonObject = {
+        "run": run_id,
+        "branch": branch,
+        "step": name.step,
+        "place": name.place.value,
+        "visit": name.visit,
+        "shard": name.shard,
+        "attempt": attempt,
+        "rollout": rollout,
+    }
+    return _uniform(secret, drawn_for, purpose=_GATE)
+
+
+def run_coin(secret: bytes, run_id: str) -> float:
+    """Return the draw, uniform in [0, 1), that decides whether the whole run is spot-checked."""
+    return _uniform(secret, {"run": run_id}, purpose=_RUN)
+
+
+def _uniform(secret: bytes, drawn_for: JsonObject, *, purpose: bytes) -> float:
+    """Return the first 53 bits of the hash, as many as a float in [0, 1) holds exactly."""
+    if not secret:
+        raise ValueError("The coin needs a secret; an empty one makes every draw predictable.")
+    key = hashlib.sha256(secret).digest()
+    digest = hashlib.blake2b(
+        canonical_json(drawn_for), key=key, person=purpose, digest_size=8
+    ).digest()
+    return (int.from_bytes(digest, "big") >> 11) / float(1 << 53)

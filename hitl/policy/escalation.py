@@ -1,0 +1,239 @@
+"""The escalation policy of a workflow: all its checkpoints, as data, versioned by content."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, Field, model_validator
+
+from hitl.canonical import content_hash
+from hitl.errors import ConfigurationError, NotBuilt, PolicyFileError, UnknownStep
+from hitl.models import JsonObject, Place, Record, RemedyKind
+from hitl.policy.checkpoint import Checkpoint, spoken
+from hitl.policy.fields import Chance, built
+from hitl.policy.files import policy_arguments, read_yaml, write_yaml
+from hitl.policy.functions import is_importable, reference, resolve
+from hitl.policy.reviewer import Reviewer
+from hitl.policy.times import zone
+
+_QUIET: JsonObject = {"spot_check": 0.0, "spot_check_runs": 0.0, "checkpoints": [], "accuracy": {}}
+
+
+class EscalationPolicy(Record):
+    """When to ask a person, anywhere in a workflow, and what follows.
+
+    A policy is data: the same thing in Python and in YAML, equal when it says the same, and known
+    by the hash of what it says. Functions are named in it; the hash covers their names.
+
+    Example:
+        EscalationPolicy("payments", reliability_below=0.70, checkpoints=[Checkpoint("pay")])
+    """
+
+    name: str
+    version: str = "1"
+    timezone: str = "UTC"
+    """IANA name; the wall clock of `until` deadlines."""
+    reliability_below: Chance | None = None
+    """Ask at any step when the run's reliability, that step included, is below this. Steps with no
+    known p count as right here."""
+    spot_check: Chance = 0.0
+    """Share of unasked steps that are sent to review anyway, without stopping the run."""
+    spot_check_runs: Chance = 0.0
+    """Share of runs of which every step is spot-checked."""
+    checkpoints: tuple[Checkpoint, ...] = ()
+    accuracy: dict[str, Chance] = Field(default_factory=dict)
+    """Declared P(right) by step path or glob; see `declared_accuracy`."""
+    reviewer: Reviewer | None = None
+    """What a yes is worth until it is measured; None for a perfect reviewer, labelled assumed."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        version: str = "1",
+        timezone: str = "UTC",
+        reliability_below: float | None = None,
+        spot_check: float = 0.0,
+        spot_check_runs: float = 0.0,
+        checkpoints: Sequence[Checkpoint] = (),
+        accuracy: Mapping[str, float] | None = None,
+        reviewer: Reviewer | None = None,
+    ) -> None:
+        values: dict[str, Any] = {
+            key: value for key, value in locals().items() if key in EscalationPolicy.model_fields
+        }
+        values["accuracy"] = dict(accuracy or {})
+        with built(f"Policy {name!r}"):
+            BaseModel.__init__(self, **values)
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> "EscalationPolicy":
+        for key in ("name", "version"):
+            if not getattr(self, key).strip():
+                raise ConfigurationError(f"Policy {self.name!r} has an empty {key}; give it one.")
+        zone(self.timezone)
+        seen: set[tuple[str, Place]] = set()
+        for checkpoint in self.checkpoints:
+            at = (checkpoint.step, checkpoint.place)
+            if at in seen:
+                raise ConfigurationError(
+                    f"Policy {self.name!r} has two checkpoints {at[1].value} step {at[0]!r};"
+                    " make them one: a checkpoint may have several triggers."
+                )
+            seen.add(at)
+        return self
+
+    @classmethod
+    def load(cls, path: str | Path) -> "EscalationPolicy":
+        """Return the policy in a YAML file.
+
+        Raises:
+            PolicyFileError: The file cannot be read, or does not say a policy.
+            NotBuilt: It asks for a feature this version does not have.
+        """
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as problem:
+            raise PolicyFileError(str(path), f"it cannot be read: {problem}") from problem
+        return cls.from_yaml(text, source=str(path))
+
+    @classmethod
+    def from_yaml(cls, text: str, *, source: str = "<text>") -> "EscalationPolicy":
+        """Return the policy that YAML text says; `source` is how errors call the text.
+
+        Raises:
+            PolicyFileError: The text does not say a policy.
+            NotBuilt: It asks for a feature this version does not have.
+        """
+        try:
+            return cls.from_body(read_yaml(text))
+        except NotBuilt:
+            raise
+        except ConfigurationError as problem:
+            raise PolicyFileError(source, str(problem)) from problem
+
+    @classmethod
+    def from_body(cls, body: object) -> "EscalationPolicy":
+        """Return the policy that plain data says: the inverse of `body`.
+
+        Raises:
+            ConfigurationError: The data does not say a policy.
+            NotBuilt: It asks for a feature this version does not have.
+        """
+        policy = cls(**policy_arguments(body))
+        for feature in _unbuilt(policy):
+            raise NotBuilt(feature)
+        return policy
+
+    def to_yaml(self) -> str:
+        """Return the policy as YAML that `from_yaml` reads as an equal policy.
+
+        Raises:
+            ConfigurationError: A function in it is local, so that a file cannot name it.
+        """
+        for checkpoint in self.checkpoints:
+            named = (reference(each) for each in (checkpoint.rule, checkpoint.shows) if each)
+            for function in named:
+                if not is_importable(function):
+                    raise ConfigurationError(
+                        f"Checkpoint {checkpoint.step!r} uses the local function {function!r};"
+                        " a file can name only functions at the top level of a module."
+                    )
+        return write_yaml(self.body())
+
+    def body(self) -> JsonObject:
+        """Return the policy as plain data, functions by name (see `Checkpoint.body`)."""
+        said = spoken(self, quiet=_QUIET)
+        if self.checkpoints:
+            said["checkpoints"] = [checkpoint.body() for checkpoint in self.checkpoints]
+        return said
+
+    @cached_property
+    def content_hash(self) -> str:
+        """SHA-256 of the canonical JSON of `body()`, 64 hex digits: the policy's true version."""
+        return content_hash(self.body())
+
+    def at(self, step: str, place: Place) -> tuple[Checkpoint, ...]:
+        """Return the checkpoints declared for exactly this step and place, in the policy's order."""
+        return self._by_place.get((step, place), ())
+
+    @cached_property
+    def _by_place(self) -> dict[tuple[str, Place], tuple[Checkpoint, ...]]:
+        return {(c.step, c.place): (c,) for c in self.checkpoints}
+
+    def declared_accuracy(self, step: str) -> float | None:
+        """Return the P(right) the policy declares for a step, or None.
+
+        A checkpoint's own `accuracy` wins, then an exact path in `accuracy=`, then the longest glob
+        that matches (of equally long ones the first in the alphabet).
+        """
+        own = [c.accuracy for c in self.checkpoints if c.step == step and c.accuracy is not None]
+        if own or step in self.accuracy:
+            return own[0] if own else self.accuracy[step]
+        globs = sorted(self.accuracy, key=lambda glob: (-len(glob), glob))
+        return next((self.accuracy[glob] for glob in globs if fnmatchcase(step, glob)), None)
+
+    def check(self, steps: Collection[str]) -> None:
+        """Return if a workflow with these steps can run under this policy.
+
+        Args:
+            steps: Paths of all steps of the workflow.
+
+        Raises:
+            NotBuilt: The policy asks for a feature this version does not have.
+            UnknownStep: A checkpoint names a step the workflow does not have.
+            ConfigurationError: A function cannot be found, or `accuracy` matches no step.
+        """
+        for feature in _unbuilt(self):
+            raise NotBuilt(feature)
+        for checkpoint in self.checkpoints:
+            if checkpoint.step not in steps:
+                raise UnknownStep(checkpoint.step, steps)
+            _check_functions(checkpoint)
+        for glob in self.accuracy:
+            if glob not in steps and not any(fnmatchcase(step, glob) for step in steps):
+                raise ConfigurationError(_unmatched(self.name, glob, steps))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, EscalationPolicy) and self.content_hash == other.content_hash
+
+    def __hash__(self) -> int:
+        return hash(self.content_hash)
+
+
+def _unbuilt(policy: EscalationPolicy) -> Iterator[str]:
+    for checkpoint in policy.checkpoints:
+        here = f"checkpoint {checkpoint.step!r}"
+        if checkpoint.is_pattern:
+            yield f"A pattern as the step of {here}"
+        if checkpoint.on_doubt:
+            yield f"'on_doubt' in {here}"
+        if checkpoint.rollouts != 1:
+            yield f"'rollouts' in {here}"
+        for rung in (*checkpoint.on_deny, checkpoint.on_expiry):
+            if rung.kind is RemedyKind.TAKEOVER:
+                yield f"Takeover in {here}"
+
+
+def _check_functions(checkpoint: Checkpoint) -> None:
+    for key, function in (("rule", checkpoint.rule), ("shows", checkpoint.shows)):
+        try:
+            if function is not None:
+                resolve(function)
+        except ConfigurationError as problem:
+            raise ConfigurationError(
+                f"The {key} of checkpoint {checkpoint.step!r} cannot be used: {problem}"
+            ) from problem
+
+
+def _unmatched(policy: str, glob: str, steps: Collection[str]) -> str:
+    names = ", ".join(repr(step) for step in sorted(steps))
+    near = get_close_matches(glob, steps, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return (
+        f"accuracy in policy {policy!r} names {glob!r}, which matches no step;"
+        f" the graph has {names}.{hint}"
+    )

@@ -1,0 +1,85 @@
+"""The kinds of fields a policy has, and the sentences said when one of them cannot be right."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from hitl.errors import ConfigurationError
+from hitl.models import Probability
+from hitl.policy.times import DURATION_HINT, UNTIL_HINT, as_timedelta, read_until
+
+_CHANCE_HINT = "it must be a probability in [0, 1]"
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError(_CHANCE_HINT)
+    return value
+
+
+def _span(value: Any) -> timedelta:
+    try:
+        span = as_timedelta(value)
+    except (ConfigurationError, TypeError, AttributeError) as problem:
+        raise ValueError(DURATION_HINT) from problem
+    if span <= timedelta(0):
+        raise ValueError("it must be longer than zero")
+    return span
+
+
+def _until(value: Any) -> str:
+    try:
+        read_until(value)
+    except (ConfigurationError, TypeError, AttributeError) as problem:
+        raise ValueError(UNTIL_HINT) from problem
+    return " ".join(str(value).lower().split())
+
+
+Chance = Annotated[Probability, BeforeValidator(_number)]
+"""A probability in [0, 1]; True and False are not numbers here."""
+
+Span = Annotated[timedelta, BeforeValidator(_span)]
+"""A duration longer than zero, given as a `timedelta` or as text."""
+
+Until = Annotated[str, BeforeValidator(_until)]
+"""A wall-clock deadline, in lower case and with single spaces."""
+
+Cost = Annotated[float, Field(ge=0.0, allow_inf_nan=False), BeforeValidator(_number)]
+"""An amount of money or minutes, at least 0; one unit throughout a policy."""
+
+
+@contextmanager
+def built(owner: str) -> Iterator[None]:
+    """Turn what pydantic finds wrong inside into one `ConfigurationError` about `owner`."""
+    try:
+        yield
+    except ValidationError as problem:
+        raise ConfigurationError(_sentence(owner, problem.errors()[0])) from problem
+
+
+def _sentence(owner: str, error: ErrorDetails) -> str:
+    where = str(error["loc"][0]) if error["loc"] else "it"
+    inner = [repr(part) for part in error["loc"][1:] if isinstance(part, int) or "." not in part]
+    at = f"{where}[{inner[0]}]" if inner and where in _CONTAINERS else where
+    return f"{owner}: {at} is {error['input']!r}; {_needed(error, where)}."
+
+
+_CONTAINERS = frozenset({"accuracy", "checkpoints", "on_deny", "on_doubt", "reasons"})
+_COSTS = frozenset({"silent_error_cost", "rework_cost", "step_cost"})
+_RANGE = frozenset({"greater_than_equal", "less_than_equal", "finite_number"})
+
+
+def _needed(error: ErrorDetails, where: str) -> str:
+    if error["type"] == "value_error":
+        return str(error["ctx"]["error"])
+    if where == "place":
+        return "it is 'after' or 'before'"
+    if error["type"] in _RANGE and where == "attempts":
+        return "it must be at least 1"
+    if error["type"] in _RANGE:
+        return "it must be a number of at least 0" if where in _COSTS else _CHANCE_HINT
+    return error["msg"].replace("Input should", "it should")
