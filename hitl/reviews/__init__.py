@@ -1,0 +1,25 @@
+"""The review service: open, claim, decide, undo, expire, cancel, and read a run's story.
+
+`ReviewQueue` is the one door for the web pages, the HTTP API, the command line and Python;
+`open_review` and `supersede` are the runtime's, inside its own transactions.
+"""
+
+from hitl.reviews.answers import NO_ANSWER, NoAnswer
+from hitl.reviews.clock import utcnow
+from hitl.reviews.closing import supersede
+from hitl.reviews.opening import effect_fingerprint, open_review, proposal_hash
+from hitl.reviews.queue import ReviewQueue
+from hitl.reviews.timeline import RunTimeline, TimelineStep
+
+__all__ = [
+    "NO_ANSWER",
+    "NoAnswer",
+    "ReviewQueue",
+    "RunTimeline",
+    "TimelineStep",
+    "effect_fingerprint",
+    "open_review",
+    "proposal_hash",
+    "supersede",
+    "utcnow",
+]

@@ -1,0 +1,79 @@
+"""Claims: one review, one person, for as long as the lease lives.
+
+The fence names the tab, not the person: a second tab of the same person takes the claim over, and
+the first one's answer is then refused.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from hitl.errors import ClaimLost
+from hitl.lifecycle import claim_refusal, is_claimed
+from hitl.models import Review, ReviewStatus
+from hitl.ports import Transaction
+
+_PAGE = 50
+
+
+def claim(
+    t: Transaction, review_id: str, *, by: str, fence: str, now: datetime, lease: timedelta
+) -> Review:
+    """Take or renew the claim on a review.
+
+    Raises:
+        ReviewRefusal: Somebody else holds it, it is over, or this person may not decide it.
+    """
+    review = t.review(review_id)
+    problem = claim_refusal(review, by=by, now=now, live_intent=t.intent(review_id))
+    if problem is not None:
+        raise problem
+    return _taken(t, review, by=by, fence=fence, until=now + lease)
+
+
+def claim_next(
+    t: Transaction,
+    *,
+    by: str,
+    fence: str,
+    workflow: str | None,
+    now: datetime,
+    lease: timedelta,
+) -> Review | None:
+    """Take the first pending review this person may decide and nobody holds, or return None."""
+    for review in _pending(t, workflow=workflow):
+        if is_claimed(review, now=now) and review.claim_fence != fence:
+            continue
+        intent = t.intent(review.id)
+        if intent is None and not claim_refusal(review, by=by, now=now, live_intent=None):
+            return _taken(t, review, by=by, fence=fence, until=now + lease)
+    return None
+
+
+def release(t: Transaction, review_id: str, *, by: str, fence: str, now: datetime) -> None:
+    """Give a claim up. Nothing happens when the lease is over and nobody took it since.
+
+    Raises:
+        ClaimLost: Somebody else, or another tab, holds it.
+    """
+    review = t.review(review_id)
+    if (review.holder, review.claim_fence) != (by, fence) or t.intent(review_id) is not None:
+        if is_claimed(review, now=now):
+            raise ClaimLost(review_id, review.holder)
+        return
+    free = {"holder": None, "claim_fence": None, "claimed_until": None}
+    t.set_review(review.model_copy(update=free))
+
+
+def _taken(t: Transaction, review: Review, *, by: str, fence: str, until: datetime) -> Review:
+    taken = review.model_copy(update={"holder": by, "claim_fence": fence, "claimed_until": until})
+    t.set_review(taken)
+    return taken
+
+
+def _pending(t: Transaction, *, workflow: str | None) -> Iterator[Review]:
+    after: str | None = None
+    while page := t.reviews(
+        status=(ReviewStatus.PENDING,), workflow=workflow, limit=_PAGE, after=after
+    ):
+        yield from page
+        after = page[-1].id

@@ -1,0 +1,332 @@
+"""The one service that the runtime, the web pages, the HTTP API and the command line call."""
+
+import logging
+from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import Future
+from datetime import datetime, timedelta
+
+from pydantic import JsonValue
+
+from hitl.audit import Finding, verify
+from hitl.ids import new_id
+from hitl.models import (
+    AuditEvent,
+    Decision,
+    Intent,
+    Mail,
+    Outcome,
+    RemedyKind,
+    Review,
+    ReviewStatus,
+    RunRecord,
+    RunStatus,
+    Verdict,
+)
+from hitl.ports import Clock, Store
+from hitl.reviews import claims, closing, deciding, intents
+from hitl.reviews.answers import NO_ANSWER, NoAnswer, Said
+from hitl.reviews.clock import utcnow
+from hitl.reviews.timeline import RunTimeline, read_timeline
+
+_log = logging.getLogger(__name__)
+
+_PAGE = 500
+_BATCH = 100
+LEASE = timedelta(minutes=5)
+"""How long a claim lives without being renewed."""
+
+
+class ReviewQueue:
+    """Reviews waiting for people, over a store.
+
+    Every method commits before it returns. Refusals are `ReviewRefusal`s with a sentence and an
+    HTTP status; an unknown id is `NotFound`.
+
+        queue = ReviewQueue(open_store("sqlite:///hitl.db"))
+        review = queue.pending()[0]
+        queue.decide(review.id, "approve", by="ana", proposal_hash=review.proposal_hash)
+    """
+
+    def __init__(self, store: Store, *, clock: Clock = utcnow) -> None:
+        self._store = store
+        self._clock = clock
+
+    def pending(
+        self,
+        *,
+        workflow: str | None = None,
+        blocking: bool | None = None,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> list[Review]:
+        """Return pending reviews, those due first; `after` is the id of the last one already seen."""
+        return self.reviews(
+            status=(ReviewStatus.PENDING,),
+            workflow=workflow,
+            blocking=blocking,
+            limit=limit,
+            after=after,
+        )
+
+    def reviews(
+        self,
+        *,
+        status: Collection[ReviewStatus] = (),
+        run_id: str | None = None,
+        workflow: str | None = None,
+        blocking: bool | None = None,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> list[Review]:
+        """Return reviews, those due first; no status means every status."""
+        return self._store.read(
+            lambda r: r.reviews(
+                status=status,
+                run_id=run_id,
+                workflow=workflow,
+                blocking=blocking,
+                limit=limit,
+                after=after,
+            )
+        )
+
+    def get(self, review_id: str) -> Review:
+        """Return the review, its decision filled in when there is one."""
+        return self._store.read(lambda r: r.review(review_id))
+
+    def intent(self, review_id: str) -> Intent | None:
+        """Return the answer on this review that can still be undone, or None."""
+        return self._store.read(lambda r: r.intent(review_id))
+
+    def counts(self) -> dict[ReviewStatus, int]:
+        """Return how many reviews are in each status; statuses with none are left out."""
+        return self._store.read(lambda r: r.count_reviews())
+
+    def decide(
+        self,
+        review_id: str,
+        verdict: Verdict | str,
+        *,
+        by: str,
+        proposal_hash: str,
+        decision_id: str | None = None,
+        reasons: Sequence[str] = (),
+        note: str = "",
+        remedy: RemedyKind | str | None = None,
+        answer: JsonValue | NoAnswer = NO_ANSWER,
+        surface: str = "python",
+        shown_ms: int | None = None,
+        fence: str | None = None,
+    ) -> Decision:
+        """Decide at once: the first decision wins, and its run goes on.
+
+        Args:
+            review_id: The review.
+            verdict: `"approve"` or `"deny"`.
+            by: Who decides; never the run's initiator, never an agent's key.
+            proposal_hash: The hash of what was shown.
+            decision_id: Makes sending it twice safe: the same id with the same content returns the
+                decision that was written. Without one, each call is a new decision.
+            reasons: Short texts, at most 20 of 200 characters.
+            note: Free text, at most 10,000 characters.
+            remedy: What follows a deny; None takes `answer` if there is one, else the first offer.
+            answer: The human's own answer, for a deny with the remedy `answer`, or for a question.
+            surface: Where it was clicked.
+            shown_ms: How long the proposal was on screen, in milliseconds.
+            fence: The claim's fence; then the decision is refused unless the claim is live.
+
+        Raises:
+            ReviewRefusal: 409 decided, closed or held; 410 expired; 412 changed since shown; 403 not
+                allowed; 422 remedy, words or answer do not fit. Nothing was saved.
+            NotFound: There is no such review.
+        """
+        said = Said(
+            verdict=verdict,
+            by=by,
+            proposal_hash=proposal_hash,
+            decision_id=decision_id,
+            reasons=reasons,
+            note=note,
+            remedy=remedy,
+            answer=answer,
+            surface=surface,
+            shown_ms=shown_ms,
+            fence=fence,
+        )
+        now = self._clock()
+        return self._store.write(lambda t: deciding.decide(t, review_id, said, now=now))
+
+    def intend(
+        self,
+        review_id: str,
+        verdict: Verdict | str,
+        *,
+        by: str,
+        proposal_hash: str,
+        undo_window: timedelta,
+        decision_id: str | None = None,
+        reasons: Sequence[str] = (),
+        note: str = "",
+        remedy: RemedyKind | str | None = None,
+        answer: JsonValue | NoAnswer = NO_ANSWER,
+        surface: str = "python",
+        shown_ms: int | None = None,
+        fence: str | None = None,
+    ) -> Intent:
+        """Answer as in `decide`, undoable for `undo_window`; then `sweep` sends it.
+
+        It holds the review meanwhile, and is judged at the instant it was answered.
+
+        Raises:
+            ReviewRefusal: As in `decide`.
+            ValueError: The window is negative.
+        """
+        if undo_window < timedelta(0):
+            raise ValueError(f"An undo window of {undo_window} is negative; give zero or more.")
+        said = Said(
+            verdict=verdict,
+            by=by,
+            proposal_hash=proposal_hash,
+            decision_id=decision_id,
+            reasons=reasons,
+            note=note,
+            remedy=remedy,
+            answer=answer,
+            surface=surface,
+            shown_ms=shown_ms,
+            fence=fence,
+        )
+        now = self._clock()
+        return self._store.write(
+            lambda t: intents.intend(t, review_id, said, now=now, undo_window=undo_window)
+        )
+
+    def undo(self, review_id: str, *, by: str) -> Review:
+        """Take one's answer back before it is sent.
+
+        Raises:
+            TooLateToUndo: It was sent.
+            ClaimLost: It is somebody else's.
+        """
+        now = self._clock()
+        return self._store.write(lambda t: intents.undo(t, review_id, by=by, now=now))
+
+    def claim(self, review_id: str, *, by: str, fence: str, lease: timedelta = LEASE) -> Review:
+        """Take or renew the claim on a review; nobody gets what another holds.
+
+        Raises:
+            ReviewRefusal: Somebody else holds it, it is over, or this person may not decide it.
+        """
+        now = self._clock()
+        return self._store.write(
+            lambda t: claims.claim(t, review_id, by=by, fence=fence, now=now, lease=lease)
+        )
+
+    def claim_next(
+        self, *, by: str, fence: str, workflow: str | None = None, lease: timedelta = LEASE
+    ) -> Review | None:
+        """Take the first pending review that `by` may decide and nobody holds; None if all is done."""
+        now = self._clock()
+        return self._store.write(
+            lambda t: claims.claim_next(
+                t, by=by, fence=fence, workflow=workflow, now=now, lease=lease
+            )
+        )
+
+    def release(self, review_id: str, *, by: str, fence: str) -> None:
+        """Give a claim up.
+
+        Raises:
+            ClaimLost: Somebody else, or another tab, holds it.
+        """
+        now = self._clock()
+        self._store.write(lambda t: claims.release(t, review_id, by=by, fence=fence, now=now))
+
+    def cancel(self, review_id: str, *, by: str, reason: str) -> Review:
+        """Close a pending review unanswered; nothing it proposed is committed.
+
+        Raises:
+            ReviewRefusal: It is not pending any more, or an agent asks.
+        """
+        now = self._clock()
+        return self._store.write(
+            lambda t: closing.cancel(t, review_id, by=by, reason=reason, now=now)
+        )
+
+    def outcome(
+        self, run_id: str, *, good: bool, step: str | None = None, note: str = "", by: str = ""
+    ) -> Outcome:
+        """Record whether a run led to something good; silence means unknown.
+
+        Raises:
+            NotFound: There is no such run.
+        """
+        now = self._clock()
+        outcome = Outcome(
+            id=new_id("out", now), run_id=run_id, step=step, good=good, note=note, known_at=now
+        )
+        return self._store.write(lambda t: closing.add_outcome(t, outcome, by=by))
+
+    def sweep(self, now: datetime | None = None) -> int:
+        """Fire the due timers, and return how many changed something.
+
+        Expiries become decisions made by policy; intents whose window is over are sent. Each fires
+        once, whoever sweeps and however often.
+        """
+        at = now or self._clock()
+        changed = 0
+        while timers := self._store.read(lambda r: r.due_timers(now=at, limit=_BATCH)):
+            fired = [self._fire(timer, at) for timer in timers]
+            results = [_result(timer, future) for timer, future in zip(timers, fired, strict=True)]
+            changed += sum(result is True for result in results)
+            if all(result is None for result in results):
+                break
+        return changed
+
+    def runs(
+        self,
+        *,
+        workflow: str | None = None,
+        status: Collection[RunStatus] = (),
+        limit: int = 50,
+        before: str | None = None,
+    ) -> list[RunRecord]:
+        """Return runs, newest first; `before` is the id of the last one already seen."""
+        return self._store.read(
+            lambda r: r.runs(workflow=workflow, status=status, limit=limit, before=before)
+        )
+
+    def run(self, run_id: str) -> RunRecord:
+        """Return the run."""
+        return self._store.read(lambda r: r.run(run_id))
+
+    def timeline(self, run_id: str) -> RunTimeline:
+        """Return everything that happened in a run."""
+        return self._store.read(lambda r: read_timeline(r, run_id))
+
+    def audit(
+        self, *, run_id: str | None = None, after: int = 0, limit: int = 100
+    ) -> list[AuditEvent]:
+        """Return events of the trail with `seq > after`, oldest first."""
+        return self._store.read(lambda r: r.audit(run_id=run_id, after=after, limit=limit))
+
+    def verify(self, run_id: str | None = None) -> Finding | None:
+        """Return the first broken event of a run's trail, or of the whole trail; None when whole."""
+        return verify(self._events(run_id))
+
+    def _events(self, run_id: str | None) -> Iterator[AuditEvent]:
+        after = 0
+        while page := self.audit(run_id=run_id, after=after, limit=_PAGE):
+            yield from page
+            after = page[-1].seq
+
+    def _fire(self, timer: Mail, at: datetime) -> "Future[bool]":
+        return self._store.submit(lambda t: closing.fire(t, timer, now=at))
+
+
+def _result(timer: Mail, future: "Future[bool]") -> bool | None:
+    try:
+        return future.result()
+    except Exception:
+        _log.exception("a timer could not be fired", extra={"mail_id": timer.id})
+        return None

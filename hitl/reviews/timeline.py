@@ -1,0 +1,115 @@
+"""A run, readable at every step: what ran, who was asked, how sure the run was, and why."""
+
+from hitl.models import AuditEvent, Covers, GateRow, Probability, Record, Review, RunRecord
+from hitl.ports import Reader
+
+_PAGE = 500
+
+
+class TimelineStep(Record):
+    """One gate evaluation with its review, if a person was asked."""
+
+    gate: GateRow
+    review: Review | None = None
+
+    @property
+    def reliability(self) -> Probability:
+        """Reliability of the run after this step, in [0, 1]."""
+        return self.gate.reliability_after
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the step's writes are in the run: committed, and not undone by a rollback."""
+        return self.gate.committed_at is not None and self.gate.undone_at is None
+
+
+class RunTimeline(Record):
+    """One run with everything that happened in it, oldest first."""
+
+    run: RunRecord
+    steps: tuple[TimelineStep, ...]
+    reviews: tuple[Review, ...]
+    events: tuple[AuditEvent, ...]
+
+    def rests_on(self, gate_id: str) -> tuple[GateRow, ...]:
+        """Return the unverified steps that the run's reliability after this step rests on.
+
+        These are the step itself and its ancestors, without those that a person verified or vouched
+        for up to then.
+
+        Args:
+            gate_id: A gate of this run.
+
+        Returns:
+            Gate rows in order of commit; empty right after a yes that covered everything.
+
+        Raises:
+            KeyError: This run has no such gate.
+        """
+        rows = {step.gate.id: step.gate for step in self.steps}
+        closure = _ancestors(rows, gate_id)
+        verified = self._verified_before(gate_id)
+        return tuple(row for row in rows.values() if row.id in closure - verified)
+
+    def _verified_before(self, gate_id: str) -> set[str]:
+        verified: set[str] = set()
+        for step in self.steps:
+            if step.gate.verified and step.is_live:
+                verified.add(step.gate.id)
+                verified |= _vouched(step)
+            if step.gate.id == gate_id:
+                break
+        return verified
+
+
+def read_timeline(r: Reader, run_id: str) -> RunTimeline:
+    """Return the run's timeline, of one consistent moment.
+
+    Raises:
+        NotFound: There is no such run.
+    """
+    run = r.run(run_id)
+    reviews = _all_reviews(r, run_id)
+    by_id = {review.id: review for review in reviews}
+    return RunTimeline(
+        run=run,
+        steps=tuple(
+            TimelineStep(gate=gate, review=by_id.get(gate.review_id or ""))
+            for gate in r.gates(run_id)
+        ),
+        reviews=tuple(sorted(reviews, key=lambda review: (review.opened_at, review.id))),
+        events=tuple(_all_events(r, run_id)),
+    )
+
+
+def _ancestors(rows: dict[str, GateRow], gate_id: str) -> set[str]:
+    found: set[str] = set()
+    waiting = [rows[gate_id].id]
+    while waiting:
+        current = waiting.pop()
+        if current in rows and current not in found:
+            found.add(current)
+            waiting.extend(rows[current].parents)
+    return found
+
+
+def _vouched(step: TimelineStep) -> set[str]:
+    if step.review is None or step.gate.covers is not Covers.SINCE_RESET:
+        return set()
+    return {vouched.gate_id for vouched in step.review.presentation.vouched}
+
+
+def _all_reviews(r: Reader, run_id: str) -> list[Review]:
+    found: list[Review] = []
+    after: str | None = None
+    while page := r.reviews(run_id=run_id, limit=_PAGE, after=after):
+        found.extend(page)
+        after = page[-1].id
+    return found
+
+
+def _all_events(r: Reader, run_id: str) -> list[AuditEvent]:
+    found: list[AuditEvent] = []
+    while page := r.audit(run_id=run_id, after=found[-1].seq if found else 0, limit=_PAGE):
+        found.extend(page)
+    return found
