@@ -102,7 +102,7 @@ class Watch:
         return hold.failures if hold else 0
 
     def _retry_wait(self, failures: int) -> float:
-        return min(_LONGEST_WAIT, self._retry_after * 2 ** min(failures - 1, 16))
+        return min(_LONGEST_WAIT, self._retry_after * 2.0 ** min(failures - 1, 16))
 
     def _is_held(self, run_id: str) -> bool:
         hold = self._holds.get(run_id)
