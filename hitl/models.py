@@ -208,6 +208,8 @@ class Presentation(Record):
     """With this step, were it committed unreviewed."""
     unknown_steps: int = 0
     """How many unverified steps, this one included, have no known p and are left out."""
+    reliability_floor: Probability | None = None
+    """`reliability_below` that holds at this checkpoint; None when there is none."""
     reset_to: Probability = 1.0
     """Reliability after a yes."""
     reset_basis: Literal["assumed", "declared", "measured"] = "assumed"
