@@ -11,8 +11,9 @@ product of the parents' marginals would not: for a diamond of .9 it gives .590 i
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import accumulate, product
 
 _FLOOR = 1e-12
 """Smallest p that enters: keeps log finite; a step that is surely wrong ends the run's credit."""
@@ -176,3 +177,176 @@ def reset_value(p: float, sensitivity: float = 1.0, specificity: float = 1.0) ->
 def yes_probability(p: float, sensitivity: float = 1.0, specificity: float = 1.0) -> float:
     """Return P(a reviewer says yes): p t + (1 - p)(1 - s)."""
     return p * specificity + (1.0 - p) * (1.0 - sensitivity)
+
+
+# -- what a design is worth, before it runs (formulas re-derived; acceptance numbers in the tests) --
+
+
+def vote(p: float, voters: int, *, needed: int | None = None) -> float:
+    """Return P(at least `needed` of `voters` are right): a binomial tail.
+
+    Independent errors assumed; voters that share a mistake are worth less.
+
+    Args:
+        p: P(one voter is right), in [0, 1].
+        voters: How many there are.
+        needed: How many must be right; None for a strict majority.
+    """
+    least = voters // 2 + 1 if needed is None else needed
+    return sum(
+        math.comb(voters, right) * p**right * (1.0 - p) ** (voters - right)
+        for right in range(least, voters + 1)
+    )
+
+
+def alike_chain(a: float, b: float, steps: int) -> float:
+    """Return P(all steps right) when they share one unknown accuracy, Beta(a, b).
+
+    B(a + k, b) / B(a, b), never below the mean to the k: independence understates a chain of steps
+    that are hard together.
+    """
+    return math.prod((a + i) / (a + b + i) for i in range(steps))
+
+
+def alike_attempts(a: float, b: float, attempts: int) -> float:
+    """Return P(some attempt right) when all share one unknown accuracy, Beta(a, b).
+
+    1 - B(a, b + k) / B(a, b), never above 1 - (1 - mean)^k: independence overstates retries.
+    """
+    return 1.0 - alike_chain(b, a, attempts)
+
+
+def with_recovery(p: float, recovers: float, steps: int) -> float:
+    """Return P(right after `steps`) when a wrong state may become right again.
+
+    A two-state Markov chain that starts right: x_k = f + (1 - f)(p - q)^k, f = q / (1 - p + q).
+
+    Args:
+        p: P(right stays right) per step, in [0, 1].
+        recovers: q, P(wrong becomes right) per step, in [0, 1].
+        steps: k, at least 0.
+    """
+    if p == 1.0:
+        return 1.0
+    floor = recovers / (1.0 - p + recovers)
+    return floor + (1.0 - floor) * (p - recovers) ** steps
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """Where a gated step ends that may be tried again; `right + silent + stopped` is 1."""
+
+    right: float
+    """P(committed and right)."""
+    silent: float
+    """P(committed and wrong)."""
+    stopped: float
+    """P(every attempt denied and nobody took over)."""
+    attempts: float
+    """Expected number of attempts."""
+
+
+def with_retries(
+    accuracies: Sequence[float],
+    *,
+    sensitivity: float = 1.0,
+    specificity: float = 1.0,
+    takeover: float | None = None,
+) -> Retried:
+    """Return where a gated step ends: each attempt is reviewed until one is approved.
+
+    Best-of-n with a verifier is the same thing: it takes the first attempt the verifier accepts.
+
+    Args:
+        accuracies: P(right) of each attempt allowed, in order.
+        sensitivity: s = P(deny | wrong).
+        specificity: t = P(approve | right).
+        takeover: P(a person who takes over is right); None when the run stops instead.
+    """
+    denies = [1.0 - yes_probability(p, sensitivity, specificity) for p in accuracies]
+    reached = list(accumulate(denies, lambda alive, deny: alive * deny, initial=1.0))
+    left = reached.pop()
+    tries = list(zip(reached, accuracies, strict=True))
+    right = sum(alive * p * specificity for alive, p in tries)
+    silent = sum(alive * (1.0 - p) * (1.0 - sensitivity) for alive, p in tries)
+    if takeover is not None:
+        right, silent, left = right + left * takeover, silent + left * (1.0 - takeover), 0.0
+    return Retried(right=right, silent=silent, stopped=left, attempts=sum(reached))
+
+
+def survival(time: float, half_life: float, *, start: float = 1.0) -> float:
+    """Return P(still right after `time`) at a constant hazard ln 2 / half-life, from `start`.
+
+    A yes starts the clock again at its posterior. Both times in the same unit. Constant hazard: Ord
+    2025, arXiv 2505.05115; agents measured so far fail faster at first (Weibull shape below 1).
+    """
+    return start * math.exp(-math.log(2.0) * time / half_life)
+
+
+_MOST_EVENTS = 20
+"""Enumeration takes 2^n: about a second at 20 in the standard library."""
+
+
+def closure(inputs: Mapping[str, Collection[str]], node: str) -> frozenset[str]:
+    """Return the node with everything it rests on: its output is right iff all of these are.
+
+    Args:
+        inputs: The direct inputs of each node; nodes without any may be left out.
+        node: Where to look from.
+    """
+    found: set[str] = set()
+    ahead = [node]
+    while ahead:
+        here = ahead.pop()
+        if here not in found:
+            found.add(here)
+            ahead.extend(inputs.get(here, ()))
+    return frozenset(found)
+
+
+@dataclass(frozen=True, slots=True)
+class GivenYes:
+    """What reviewers' yeses say about a node."""
+
+    yes: float
+    """P(all of them say yes)."""
+    right: float
+    """P(the node's output is right | all said yes); 0.0 when they cannot."""
+
+
+def given_yes(
+    accuracy: Mapping[str, float],
+    inputs: Mapping[str, Collection[str]],
+    *,
+    approved: Mapping[str, tuple[float, float]],
+    target: str,
+) -> GivenYes:
+    """Return what yeses anywhere in a graph say about a node, ancestors and cousins included.
+
+    Exact, by enumeration of every node's being locally right or wrong; shared ancestors count once.
+
+    Args:
+        accuracy: P(right given right inputs) of each node.
+        inputs: The direct inputs of each node.
+        approved: The gates that said yes, with their reviewer's (sensitivity, specificity).
+        target: The node asked about.
+
+    Raises:
+        ValueError: More than 20 nodes are involved.
+    """
+    rests_on = {node: closure(inputs, node) for node in (*approved, target)}
+    nodes = sorted(frozenset[str]().union(*rests_on.values()))
+    if len(nodes) > _MOST_EVENTS:
+        raise ValueError(
+            f"{len(nodes)} nodes are too many to enumerate; {_MOST_EVENTS} is the most."
+        )
+    yes = right = 0.0
+    for states in product((True, False), repeat=len(nodes)):
+        world = list(zip(nodes, states, strict=True))
+        sound = {node for node, is_right in world if is_right}
+        weight = math.prod(accuracy[n] if is_right else 1.0 - accuracy[n] for n, is_right in world)
+        for gate, (sensitivity, specificity) in approved.items():
+            weight *= specificity if rests_on[gate] <= sound else 1.0 - sensitivity
+        yes += weight
+        right += weight if rests_on[target] <= sound else 0.0
+    return GivenYes(yes=yes, right=right / yes if yes > 0.0 else 0.0)

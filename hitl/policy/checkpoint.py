@@ -10,7 +10,7 @@ from pydantic import BaseModel, field_serializer, model_validator
 
 from hitl.errors import ConfigurationError
 from hitl.models import Covers, Duration, JsonObject, Place, Record, RemedyKind
-from hitl.policy.fields import Chance, Cost, Span, built
+from hitl.policy.fields import Chance, Cost, Span, built, fields_among
 from hitl.policy.functions import Function, reference
 from hitl.policy.remedies import Answer, Remedy, Retry, Stop
 from hitl.policy.times import format_duration
@@ -109,7 +109,7 @@ class Checkpoint(Record):
         on_doubt: Sequence[Remedy] = (),
         rollouts: int = 1,
     ) -> None:
-        values = {key: value for key, value in locals().items() if key in Checkpoint.model_fields}
+        values = fields_among(locals(), Checkpoint)
         if on_deny is None:
             values["on_deny"] = default_ladder(place)
         with built(f"Checkpoint {step!r}"):

@@ -5,9 +5,9 @@ whoever holds the secret can check every draw later.
 """
 
 import hashlib
+import json
 
-from hitl.canonical import canonical_json
-from hitl.models import JsonObject, StepName
+from hitl.models import StepName
 
 _GATE = b"hitl.coin.gate"
 _RUN = b"hitl.coin.run"
@@ -26,30 +26,23 @@ def coin(
         attempt: nth try within the visit, from 1.
         rollout: Which of the parallel attempts, from 0.
     """
-    drawn_for: JsonObject = {
-        "run": run_id,
-        "branch": branch,
-        "step": name.step,
-        "place": name.place.value,
-        "visit": name.visit,
-        "shard": name.shard,
-        "attempt": attempt,
-        "rollout": rollout,
-    }
-    return _uniform(secret, drawn_for, purpose=_GATE)
+    visit = (name.step, name.place.value, name.visit, name.shard)
+    return _uniform(secret, run_id, branch, *visit, attempt, rollout, purpose=_GATE)
 
 
 def run_coin(secret: bytes, run_id: str) -> float:
     """Return the draw, uniform in [0, 1), that decides whether the whole run is spot-checked."""
-    return _uniform(secret, {"run": run_id}, purpose=_RUN)
+    return _uniform(secret, run_id, purpose=_RUN)
 
 
-def _uniform(secret: bytes, drawn_for: JsonObject, *, purpose: bytes) -> float:
-    """Return the first 53 bits of the hash, as many as a float in [0, 1) holds exactly."""
+def _uniform(secret: bytes, *drawn_for: str | int, purpose: bytes) -> float:
+    """Return the first 53 bits of the hash, as many as a float in [0, 1) holds exactly.
+
+    Texts and integers only, written as a JSON list in ASCII: one way to write them, so one hash.
+    """
     if not secret:
         raise ValueError("The coin needs a secret; an empty one makes every draw predictable.")
     key = hashlib.sha256(secret).digest()
-    digest = hashlib.blake2b(
-        canonical_json(drawn_for), key=key, person=purpose, digest_size=8
-    ).digest()
+    written = json.dumps(drawn_for, separators=(",", ":")).encode("ascii")
+    digest = hashlib.blake2b(written, key=key, person=purpose, digest_size=8).digest()
     return (int.from_bytes(digest, "big") >> 11) / float(1 << 53)

@@ -13,7 +13,7 @@ from hitl.canonical import content_hash
 from hitl.errors import ConfigurationError, NotBuilt, PolicyFileError, UnknownStep
 from hitl.models import JsonObject, Place, Record, RemedyKind
 from hitl.policy.checkpoint import Checkpoint, spoken
-from hitl.policy.fields import Chance, built
+from hitl.policy.fields import Chance, built, fields_among
 from hitl.policy.files import policy_arguments, read_yaml, write_yaml
 from hitl.policy.functions import is_importable, reference, resolve
 from hitl.policy.reviewer import Reviewer
@@ -62,9 +62,7 @@ class EscalationPolicy(Record):
         accuracy: Mapping[str, float] | None = None,
         reviewer: Reviewer | None = None,
     ) -> None:
-        values: dict[str, Any] = {
-            key: value for key, value in locals().items() if key in EscalationPolicy.model_fields
-        }
+        values = fields_among(locals(), EscalationPolicy)
         values["accuracy"] = dict(accuracy or {})
         with built(f"Policy {name!r}"):
             BaseModel.__init__(self, **values)
@@ -196,6 +194,13 @@ class EscalationPolicy(Record):
         for glob in self.accuracy:
             if glob not in steps and not any(fnmatchcase(step, glob) for step in steps):
                 raise ConfigurationError(_unmatched(self.name, glob, steps))
+
+    def model_copy(
+        self, *, update: Mapping[str, Any] | None = None, deep: bool = False
+    ) -> "EscalationPolicy":
+        """Return the policy with some fields changed, checked and hashed anew."""
+        values = {key: getattr(self, key) for key in EscalationPolicy.model_fields}
+        return EscalationPolicy(**{**values, **(update or {})})
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, EscalationPolicy) and self.content_hash == other.content_hash

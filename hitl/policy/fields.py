@@ -1,11 +1,11 @@
 """The kinds of fields a policy has, and the sentences said when one of them cannot be right."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from hitl.errors import ConfigurationError
@@ -52,6 +52,11 @@ Cost = Annotated[float, Field(ge=0.0, allow_inf_nan=False), BeforeValidator(_num
 """An amount of money or minutes, at least 0; one unit throughout a policy."""
 
 
+def fields_among(names: Mapping[str, Any], model: type[BaseModel]) -> dict[str, Any]:
+    """Return those of `names` that are fields of `model`: an `__init__`'s `locals()`, passed on."""
+    return {key: names[key] for key in model.model_fields}
+
+
 @contextmanager
 def built(owner: str) -> Iterator[None]:
     """Turn what pydantic finds wrong inside into one `ConfigurationError` about `owner`."""
@@ -78,8 +83,8 @@ def _needed(error: ErrorDetails, where: str) -> str:
         return str(error["ctx"]["error"])
     if where == "place":
         return "it is 'after' or 'before'"
-    if error["type"] in _RANGE and where == "attempts":
-        return "it must be at least 1"
+    if where == "attempts":
+        return "it must be a whole number from 1 to 10000"
     if error["type"] in _RANGE:
         return "it must be a number of at least 0" if where in _COSTS else _CHANCE_HINT
     return error["msg"].replace("Input should", "it should")

@@ -18,8 +18,8 @@ class Retry(Record):
     """
 
     kind: Literal[RemedyKind.RETRY] = RemedyKind.RETRY
-    attempts: Annotated[int, Field(ge=1, strict=True)] = 1
-    """How many more tries; at least 1."""
+    attempts: Annotated[int, Field(ge=1, le=10_000, strict=True)] = 1
+    """How many more tries; from 1 to 10000."""
     within: Span | None = None
     """No try starts later than this after the first review; None for no limit."""
     until: Until | None = None
