@@ -10,8 +10,10 @@ from pydantic_core import ErrorDetails
 
 from hitl.errors import ConfigurationError
 from hitl.models import Probability
-from hitl.policy.times import DURATION_HINT, UNTIL_HINT, as_timedelta, read_until
+from hitl.policy.times import DURATION_HINT, UNTIL_HINT, as_timedelta, format_duration, read_until
 
+_LONGEST = timedelta(days=36_500)
+"""A century: later deadlines are slips of the pen, and beyond what a calendar holds."""
 _CHANCE_HINT = "it must be a probability in [0, 1]"
 
 
@@ -26,8 +28,8 @@ def _span(value: Any) -> timedelta:
         span = as_timedelta(value)
     except (ConfigurationError, TypeError, AttributeError) as problem:
         raise ValueError(DURATION_HINT) from problem
-    if span <= timedelta(0):
-        raise ValueError("it must be longer than zero")
+    if not timedelta(0) < span <= _LONGEST:
+        raise ValueError(f"it must be longer than zero and at most {format_duration(_LONGEST)}")
     return span
 
 
@@ -43,7 +45,7 @@ Chance = Annotated[Probability, BeforeValidator(_number)]
 """A probability in [0, 1]; True and False are not numbers here."""
 
 Span = Annotated[timedelta, BeforeValidator(_span)]
-"""A duration longer than zero, given as a `timedelta` or as text."""
+"""A duration longer than zero, at most a century, given as a `timedelta` or as text."""
 
 Until = Annotated[str, BeforeValidator(_until)]
 """A wall-clock deadline, in lower case and with single spaces."""
@@ -74,6 +76,7 @@ def _sentence(owner: str, error: ErrorDetails) -> str:
 
 
 _CONTAINERS = frozenset({"accuracy", "checkpoints", "on_deny", "on_doubt", "reasons"})
+_REMEDIES = frozenset({"on_deny", "on_doubt", "on_expiry"})
 _COSTS = frozenset({"silent_error_cost", "rework_cost", "step_cost"})
 _RANGE = frozenset({"greater_than_equal", "less_than_equal", "finite_number"})
 
@@ -83,6 +86,8 @@ def _needed(error: ErrorDetails, where: str) -> str:
         return str(error["ctx"]["error"])
     if where == "place":
         return "it is 'after' or 'before'"
+    if where in _REMEDIES:
+        return "it must be a remedy such as Retry(3) or Stop(), in a list for on_deny"
     if where == "attempts":
         return "it must be a whole number from 1 to 10000"
     if error["type"] in _RANGE:

@@ -69,6 +69,20 @@ _Loader.add_implicit_resolver(
 )
 
 
+class _Dumper(yaml.SafeDumper):
+    """Writes texts so that `_Loader` reads the same texts."""
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    """Escape what PyYAML would write bare and read back as a space."""
+    style = '"' if _LINE_BREAKS & set(text) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_LINE_BREAKS = frozenset("\r\x85\u2028\u2029")
+_Dumper.add_representer(str, _text)
+
+
 def read_yaml(text: str) -> object:
     """Return what the text says, as plain data.
 
@@ -83,7 +97,7 @@ def read_yaml(text: str) -> object:
 
 def write_yaml(body: JsonObject) -> str:
     """Return `body` as YAML, in the order of its keys."""
-    return yaml.safe_dump(body, sort_keys=False, allow_unicode=True, width=100)
+    return yaml.dump(body, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
 
 
 def policy_arguments(data: object) -> dict[str, Any]:

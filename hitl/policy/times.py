@@ -19,7 +19,7 @@ UNTIL_HINT = "write it like 'tomorrow 09:00', 'today 18:00', '09:00' or '2026-11
 _DURATION = re.compile(
     r"(?:([0-9]{1,9})d)?(?:([0-9]{1,9})h)?(?:([0-9]{1,9})m)?(?:([0-9]{1,9})(?:\.([0-9]{1,6}))?s)?"
 )
-_UNTIL = re.compile(r"(?:(today|tomorrow|[0-9]{4}-[0-9]{2}-[0-9]{2}) )?([0-9]{1,2}:[0-9]{2})")
+_UNTIL = re.compile(r"(?:(today|tomorrow|[12][0-9]{3}-[0-9]{2}-[0-9]{2}) )?([0-9]{1,2}:[0-9]{2})")
 
 
 def parse_duration(text: str) -> timedelta:
