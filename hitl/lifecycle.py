@@ -6,7 +6,9 @@ others did not, and refuse early what can never win.
 
 from collections.abc import Mapping
 from datetime import datetime
+from enum import Enum
 from types import MappingProxyType
+from typing import Final
 
 from hitl.errors import (
     AlreadyDecided,
@@ -24,6 +26,16 @@ POLICY_ACTOR = "policy"
 
 AGENT_PREFIX = "agent:"
 """Names of agents' keys start so; agents never decide."""
+
+
+class NoAnswer(Enum):
+    """The type of `NO_ANSWER`: an answer may be any JSON value, null included."""
+
+    NO_ANSWER = "no answer"
+
+
+NO_ANSWER: Final = NoAnswer.NO_ANSWER
+"""No answer was given."""
 
 _DECIDED = frozenset({ReviewStatus.APPROVED, ReviewStatus.DENIED, ReviewStatus.EXPIRED})
 

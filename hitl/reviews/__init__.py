@@ -4,7 +4,7 @@
 `open_review` and `supersede` are the runtime's, inside its own transactions.
 """
 
-from hitl.reviews.answers import NO_ANSWER, NoAnswer
+from hitl.lifecycle import NO_ANSWER, NoAnswer
 from hitl.reviews.clock import utcnow
 from hitl.reviews.closing import supersede
 from hitl.reviews.opening import effect_fingerprint, open_review, proposal_hash

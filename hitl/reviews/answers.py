@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
-from typing import Final
 
 from pydantic import JsonValue, ValidationError
 
 from hitl.canonical import canonical_json
 from hitl.errors import InvalidAnswer
 from hitl.ids import new_id
+from hitl.lifecycle import NO_ANSWER, NoAnswer
 from hitl.models import Decision, JsonObject, Place, RemedyKind, Review, Verdict
 
 MAX_REASONS = 20
@@ -18,16 +17,6 @@ MAX_REASON_LENGTH = 200
 MAX_NOTE_LENGTH = 10_000
 MAX_ANSWER_BYTES = 256 * 1024
 MAX_ANSWER_DEPTH = 32
-
-
-class NoAnswer(Enum):
-    """The type of `NO_ANSWER`: an answer may be any JSON value, null included."""
-
-    NO_ANSWER = "no answer"
-
-
-NO_ANSWER: Final = NoAnswer.NO_ANSWER
-"""No answer was given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

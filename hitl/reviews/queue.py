@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from hitl.audit import Finding, verify
 from hitl.ids import new_id
+from hitl.lifecycle import NO_ANSWER, NoAnswer
 from hitl.models import (
     AuditEvent,
     Decision,
@@ -24,7 +25,7 @@ from hitl.models import (
 )
 from hitl.ports import Clock, Store
 from hitl.reviews import claims, closing, deciding, intents
-from hitl.reviews.answers import NO_ANSWER, NoAnswer, Said
+from hitl.reviews.answers import Said
 from hitl.reviews.clock import utcnow
 from hitl.reviews.timeline import RunTimeline, read_timeline
 

@@ -1,0 +1,322 @@
+"""The review queue of another process, over its HTTP API, and the records both ends speak.
+
+Refusals come back as the same errors the queue raises in its own process. A server that gives no
+answer is `ServerUnreachable`: what it did is unknown, so a decision is sent once more under the same
+decision id, which never decides twice.
+"""
+
+import secrets
+from collections.abc import Sequence
+from typing import Literal, TypeVar
+from urllib.parse import quote
+
+import httpx
+from pydantic import BaseModel, Field, JsonValue, ValidationError
+
+from hitl.canonical import canonical_json
+from hitl.errors import (
+    AlreadyDecided,
+    ClaimLost,
+    DecisionIdReused,
+    HitlError,
+    InvalidAnswer,
+    NotAllowed,
+    NotFound,
+    ProposalChanged,
+    ReviewClosed,
+    ReviewExpired,
+    ReviewRefusal,
+    ServerUnreachable,
+    TooLateToUndo,
+)
+from hitl.lifecycle import NO_ANSWER, NoAnswer
+from hitl.models import (
+    AuditEvent,
+    Decision,
+    Record,
+    RemedyKind,
+    Review,
+    ReviewStatus,
+    RunRecord,
+    RunStatus,
+    Verdict,
+)
+
+T = TypeVar("T", bound=BaseModel)
+
+
+class DecisionBody(Record):
+    """Body of `POST /v1/reviews/{id}/decision`. An answer may be null; leave it out for none."""
+
+    verdict: Verdict
+    proposal_hash: str
+    decision_id: str | None = None
+    """Also the idempotency key: the same id with the same content returns the same decision."""
+    by: str | None = None
+    """Who decides; None for the owner of the key."""
+    reasons: tuple[str, ...] = ()
+    note: str = ""
+    remedy: RemedyKind | None = None
+    answer: JsonValue = None
+    fence: str | None = None
+    shown_ms: int | None = None
+    surface: Literal["api", "cli", "page"] = "api"
+
+
+class CancelBody(Record):
+    """Body of `POST /v1/reviews/{id}/cancel`."""
+
+    reason: str
+    by: str | None = None
+
+
+class ReviewDetail(Review):
+    """A review as `GET /v1/reviews/{id}` tells it."""
+
+    decisions: tuple[Decision, ...] = ()
+
+
+class ReviewPage(Record):
+    """Some reviews; `next` is given as `after` for those that follow, None at the end."""
+
+    reviews: tuple[Review, ...]
+    next: str | None = None
+
+
+class RunPage(Record):
+    """Some runs; `next` is given as `before` for those that follow, None at the end."""
+
+    runs: tuple[RunRecord, ...]
+    next: str | None = None
+
+
+class AuditPage(Record):
+    """Some events; `next` is given as `after` for those that follow, None at the end."""
+
+    events: tuple[AuditEvent, ...]
+    next: int | None = None
+
+
+class Problem(Record):
+    """Body of every answer that is not 2xx."""
+
+    error: str
+    """Name of the error, e.g. `"AlreadyDecided"`."""
+    detail: str
+    """The sentence."""
+    facts: dict[str, JsonValue] = Field(default_factory=dict)
+    """The error's attributes, e.g. `by` and `verdict` of the winner."""
+
+
+class QueueClient:
+    """The queue of the process that serves the store.
+
+        with QueueClient("http://127.0.0.1:8700", token=token) as queue:
+            review = queue.pending()[0]
+            queue.decide(review.id, "approve", by="ana", proposal_hash=review.proposal_hash)
+
+    Args:
+        url: Where the serving process listens.
+        token: Its bearer token.
+        timeout: Seconds to wait for an answer.
+        transport: How to get there; None for the network. For tests and for sockets of one's own.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        *,
+        timeout: float = 30.0,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self.url = url
+        self._http = httpx.Client(
+            base_url=url,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=timeout,
+            transport=transport,
+            trust_env=False,
+        )
+
+    def __enter__(self) -> "QueueClient":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._http.close()
+
+    def pending(
+        self,
+        *,
+        workflow: str | None = None,
+        blocking: bool | None = None,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> list[Review]:
+        """See `ReviewQueue.pending`."""
+        return self.reviews(
+            status=(ReviewStatus.PENDING,),
+            workflow=workflow,
+            blocking=blocking,
+            limit=limit,
+            after=after,
+        )
+
+    def reviews(
+        self,
+        *,
+        status: Sequence[ReviewStatus] = (),
+        run_id: str | None = None,
+        workflow: str | None = None,
+        blocking: bool | None = None,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> list[Review]:
+        """See `ReviewQueue.reviews`."""
+        query: _Query = {
+            "status": [s.value for s in status],
+            "run_id": run_id,
+            "workflow": workflow,
+            "blocking": blocking,
+            "limit": limit,
+            "after": after,
+        }
+        return list(self._get("/v1/reviews", ReviewPage, query).reviews)
+
+    def get(self, review_id: str) -> Review:
+        """See `ReviewQueue.get`."""
+        return self._get(f"/v1/reviews/{_quoted(review_id)}", ReviewDetail)
+
+    def decide(
+        self,
+        review_id: str,
+        verdict: Verdict | str,
+        *,
+        by: str,
+        proposal_hash: str,
+        decision_id: str | None = None,
+        reasons: Sequence[str] = (),
+        note: str = "",
+        remedy: RemedyKind | str | None = None,
+        answer: JsonValue | NoAnswer = NO_ANSWER,
+        surface: str = "cli",
+        shown_ms: int | None = None,
+        fence: str | None = None,
+    ) -> Decision:
+        """See `ReviewQueue.decide`.
+
+        Raises:
+            ReviewRefusal: As the queue raises it.
+            ServerUnreachable: No answer, twice; whether the decision was written is unknown.
+        """
+        body: dict[str, JsonValue] = {
+            "verdict": verdict,
+            "by": by,
+            "proposal_hash": proposal_hash,
+            "decision_id": decision_id or f"dec_{secrets.token_hex(10)}",
+            "reasons": list(reasons),
+            "note": note,
+            "remedy": remedy,
+            "surface": surface,
+            "shown_ms": shown_ms,
+            "fence": fence,
+        }
+        if not isinstance(answer, NoAnswer):
+            body["answer"] = answer
+        path = f"/v1/reviews/{_quoted(review_id)}/decision"
+        try:
+            return self._post(path, Decision, body, review_id)
+        except ServerUnreachable:
+            return self._post(path, Decision, body, review_id)
+
+    def cancel(self, review_id: str, *, by: str, reason: str) -> Review:
+        """See `ReviewQueue.cancel`."""
+        path = f"/v1/reviews/{_quoted(review_id)}/cancel"
+        return self._post(path, ReviewDetail, {"by": by, "reason": reason}, review_id)
+
+    def runs(
+        self,
+        *,
+        workflow: str | None = None,
+        status: Sequence[RunStatus] = (),
+        limit: int = 50,
+        before: str | None = None,
+    ) -> list[RunRecord]:
+        """See `ReviewQueue.runs`."""
+        query: _Query = {
+            "workflow": workflow,
+            "status": [s.value for s in status],
+            "limit": limit,
+            "before": before,
+        }
+        return list(self._get("/v1/runs", RunPage, query).runs)
+
+    def run(self, run_id: str) -> RunRecord:
+        """See `ReviewQueue.run`."""
+        return self._get(f"/v1/runs/{_quoted(run_id)}", RunRecord)
+
+    def audit(self, *, after: int = 0, limit: int = 100) -> list[AuditEvent]:
+        """See `ReviewQueue.audit`."""
+        return list(self._get("/v1/audit", AuditPage, {"after": after, "limit": limit}).events)
+
+    def _get(self, path: str, answer: type[T], query: "_Query | None" = None) -> T:
+        given = {name: value for name, value in (query or {}).items() if value is not None}
+        return self._asked(self._http.build_request("GET", path, params=given), answer)
+
+    def _post(self, path: str, answer: type[T], body: dict[str, JsonValue], review_id: str) -> T:
+        try:
+            content = canonical_json(body)
+        except ValueError as problem:
+            raise InvalidAnswer(review_id, f"{problem}. Nothing was sent.") from problem
+        kind = {"Content-Type": "application/json"}
+        return self._asked(
+            self._http.build_request("POST", path, content=content, headers=kind), answer
+        )
+
+    def _asked(self, request: httpx.Request, answer: type[T]) -> T:
+        try:
+            response = self._http.send(request)
+            if response.is_success:
+                return answer.model_validate_json(response.content)
+            problem = Problem.model_validate_json(response.content)
+        except httpx.HTTPError as silence:
+            raise ServerUnreachable(self.url, str(silence) or type(silence).__name__) from silence
+        except ValidationError as noise:
+            raise ServerUnreachable(self.url, "what came is not the API's") from noise
+        raise _error(problem)
+
+
+_Query = dict[str, str | int | bool | list[str] | None]
+
+_ERRORS: dict[str, type[HitlError]] = {
+    kind.__name__: kind
+    for kind in (
+        AlreadyDecided,
+        ClaimLost,
+        DecisionIdReused,
+        InvalidAnswer,
+        NotAllowed,
+        NotFound,
+        ProposalChanged,
+        ReviewClosed,
+        ReviewExpired,
+        ReviewRefusal,
+        TooLateToUndo,
+    )
+}
+
+
+def _error(problem: Problem) -> HitlError:
+    kind = _ERRORS.get(problem.error, HitlError)
+    # The sentence is ready; the constructors would build another from parts.
+    error = kind.__new__(kind, problem.detail)
+    vars(error).update(problem.facts)
+    return error
+
+
+def _quoted(id: str) -> str:
+    return quote(id, safe="")
