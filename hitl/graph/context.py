@@ -1,7 +1,7 @@
 """What a step can say and ask while it runs: `hitl.report` and `hitl.current`."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -30,8 +30,7 @@ class Current:
     visit: int
     attempt: int
     """From 1; 2 is the first try after a no."""
-    idempotency_key: str
-    """Stable across retries after a crash and across restarts; another one for another action."""
+    keyed: Callable[[], str] = field(repr=False)
     denials: tuple[Denial, ...] = ()
     """Earlier noes that reach this step, oldest first."""
     deadline: datetime | None = None
@@ -40,6 +39,15 @@ class Current:
     """Similar earlier decisions. Empty until precedents are built."""
     name: StepName | None = field(default=None, repr=False)
     said: Report = field(default_factory=Report, repr=False)
+
+    @property
+    def idempotency_key(self) -> str:
+        """A key for the step's effect: 64 hex digits.
+
+        It is the same when the step runs again after a crash or a restart, and another one for
+        another run, visit or action. Give it to the system the effect happens in.
+        """
+        return self.keyed()
 
 
 _CURRENT: ContextVar[Current | None] = ContextVar("hitl_current", default=None)

@@ -7,6 +7,8 @@ Nothing outside this module imports a name of LangGraph that starts with an unde
 import copy
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -182,15 +184,24 @@ class StandingChannel(BinaryOperatorAggregate):  # type: ignore[type-arg]
 
     def from_checkpoint(self, checkpoint: Any) -> "StandingChannel":
         """Return an instance restored from a snapshot."""
-        channel: StandingChannel = super().from_checkpoint(checkpoint)  # type: ignore[assignment]
-        sink = self.sinks()
+        channel: StandingChannel = super().from_checkpoint(checkpoint)
+        sink = _SINK.get()
         if sink is not None:
             sink.append(channel)
         return channel
 
-    def sinks(self) -> list["StandingChannel"] | None:
-        """Return where a live instance reports itself; None when nobody asks."""
-        return None
+
+_SINK: ContextVar[list[StandingChannel] | None] = ContextVar("hitl_sink", default=None)
+
+
+@contextmanager
+def collecting(sink: list[StandingChannel]) -> Iterator[None]:
+    """Let the child graph that is invoked in the block report its live channel to `sink`."""
+    token = _SINK.set(sink)
+    try:
+        yield
+    finally:
+        _SINK.reset(token)
 
 
 def serde_allowlist(

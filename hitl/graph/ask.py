@@ -1,0 +1,204 @@
+"""Putting a proposal before a person: the review, its hash, and what is frozen with it."""
+
+from datetime import datetime
+from typing import Any
+
+from hitl.canonical import canonical_json
+from hitl.graph.assess import Assessment, frozen_facts
+from hitl.graph.blob import digest, freeze
+from hitl.graph.presentation import (
+    default_title,
+    fill,
+    if_denied,
+    state_changes,
+    title_fields,
+)
+from hitl.graph.session import opened_at
+from hitl.graph.task import Attempt
+from hitl.ids import new_id
+from hitl.models import (
+    GateRow,
+    JsonObject,
+    Place,
+    Presentation,
+    Proposal,
+    RemedyKind,
+    Review,
+    RungOffer,
+    StoredProposal,
+)
+from hitl.remedy import offers
+from hitl.reviews import effect_fingerprint, proposal_hash
+
+VIEW_TYPE = "view"
+"""Serialiser type of a spot check's bytes: the canonical view, kept for the label alone."""
+
+
+def question(
+    attempt: Attempt, found: Assessment, value: Any, *, answers: int = 0, handed_off: bool = False
+) -> tuple[Review, StoredProposal, GateRow]:
+    """Return the review of a withheld proposal, its ledger entry and its gate row.
+
+    Raises:
+        ProposalRefused: The value cannot be serialised, or is over 16 MiB.
+    """
+    serde = attempt.task.session.wiring.serde
+    kind, blob = freeze(serde, attempt.name.step, value)
+    meta = frozen_facts(found, answers=answers, handed_off=handed_off)
+    return _review(attempt, found, kind, blob, meta, blocking=True)
+
+
+def spot_check(attempt: Attempt, found: Assessment) -> tuple[Review, StoredProposal, GateRow]:
+    """Return the non-blocking review of a step that is committed anyway."""
+    blob = canonical_json(found.view)
+    return _review(attempt, found, VIEW_TYPE, blob, {}, blocking=False)
+
+
+def _review(
+    attempt: Attempt,
+    found: Assessment,
+    kind: str,
+    blob: bytes,
+    meta: JsonObject,
+    *,
+    blocking: bool,
+) -> tuple[Review, StoredProposal, GateRow]:
+    session = attempt.task.session
+    wiring, now = session.wiring, session.wiring.clock()
+    review_id = new_id("rev", now)
+    proposal = _proposal(attempt, found, review_id, blob)
+    hashed = proposal_hash(proposal)
+    rungs = _rungs(attempt, now) if blocking else ()
+    here = found.verdict.checkpoint
+    review = Review(
+        id=review_id,
+        run_id=session.run.id,
+        workflow=wiring.workflow,
+        workflow_version=wiring.version,
+        policy_name=wiring.policy.name,
+        policy_version=wiring.policy.version,
+        name=attempt.name,
+        attempt=attempt.number,
+        task_id=attempt.task.facts.task_id,
+        blocking=blocking,
+        risk=here.risk,
+        proposal=proposal,
+        proposal_hash=hashed,
+        presentation=_presentation(attempt, found, rungs),
+        rungs=rungs,
+        opened_at=now,
+        due_at=now + here.due_in if here.due_in else None,
+        expires_at=now + here.expires_in if blocking and here.expires_in else None,
+        on_expiry=RemedyKind(here.on_expiry.kind),
+        initiator=session.run.initiator,
+    )
+    row = found.row.model_copy(update={"review_id": review_id})
+    stored = StoredProposal(
+        key=attempt.key,
+        name=attempt.name,
+        review_id=review_id,
+        gate_id=row.id,
+        blob_type=kind,
+        blob=blob,
+        proposal_hash=hashed,
+        meta=meta,
+        settled=not blocking,
+    )
+    return review, stored, row
+
+
+def _proposal(attempt: Attempt, found: Assessment, review_id: str, blob: bytes) -> Proposal:
+    calls = found.view.get("calls")
+    names = (
+        [str(c.get("name")) for c in calls if isinstance(c, dict)]
+        if isinstance(calls, list)
+        else []
+    )
+    wiring = attempt.task.session.wiring
+    return Proposal(
+        action=", ".join(names) or attempt.name.step,
+        arguments=found.view,
+        target=f"{wiring.workflow}:{attempt.name.step}",
+        policy_hash=wiring.policy_hash,
+        review_id=review_id,
+        blob_sha256=digest(blob),
+        elided=found.elided,
+    )
+
+
+def _rungs(attempt: Attempt, now: datetime) -> tuple[RungOffer, ...]:
+    return offers(
+        attempt.ladder,
+        attempt.used,
+        opened_at=opened_at(list(attempt.denied), now),
+        now=now,
+        timezone=attempt.task.session.wiring.policy.timezone,
+    )
+
+
+def _presentation(
+    attempt: Attempt,
+    found: Assessment,
+    rungs: tuple[RungOffer, ...],
+) -> Presentation:
+    here = found.verdict.checkpoint
+    fields = title_fields(found.view)
+    step, place = attempt.name.step, attempt.place
+    title = fill(here.title, fields) or default_title(step, place, found.view)
+    update = found.view.get("update")
+    reviewer = attempt.task.session.wiring.policy.reviewer
+    return Presentation(
+        title=title,
+        why=tuple(t.sentence for t in found.row.triggers) + _blind_spot(attempt, found),
+        if_approved=fill(here.if_approved, fields) or _yes(place),
+        if_denied=fill(here.if_denied, fields) or if_denied(rungs),
+        reasons=here.reasons,
+        changes=state_changes(attempt.task.state, update, attempt.task.spec.appending)
+        if place is Place.AFTER
+        else (),
+        evidence=tuple(found.said.evidence),
+        signals=tuple(found.said.signals),
+        vouched=found.vouched,
+        covers=found.row.covers,
+        confidence=found.row.p,
+        confidence_kind=found.row.confidence_kind,
+        reliability_before=found.row.reliability_before,
+        reliability_now=found.row.reliability_after,
+        unknown_steps=found.row.unknown_steps,
+        reset_to=found.reset_to,
+        reset_basis="declared" if reviewer is not None else "assumed",
+        answer_schema=_answer_schema(attempt, rungs, update),
+        denials=attempt.denials,
+    )
+
+
+def _yes(place: Place) -> str:
+    if place is Place.BEFORE:
+        return "The step runs now, with exactly this input."
+    return "Exactly this is committed, and the run goes on."
+
+
+def _blind_spot(attempt: Attempt, found: Assessment) -> tuple[str, ...]:
+    """Say so where a yes would cover less than the trigger is about."""
+    reliability = any(t.kind == "reliability" for t in found.row.triggers)
+    if reliability and not attempt.task.sees_prefix():
+        return ("This step saw only a part of the run's state; a yes covers this step alone.",)
+    return ()
+
+
+def _answer_schema(
+    attempt: Attempt, rungs: tuple[RungOffer, ...], update: Any
+) -> JsonObject | None:
+    if not any(r.kind in (RemedyKind.ANSWER, RemedyKind.TAKEOVER) for r in rungs):
+        return None
+    form = attempt.task.spec.form
+    if attempt.place is Place.AFTER and isinstance(update, dict) and update:
+        return form.schema(update.keys(), required=True)
+    return form.schema(form.types.keys(), required=False)
+
+
+def repeats_denied_effect(attempt: Attempt, review: Review) -> bool:
+    """Return whether a person denied this very effect in this run, and the policy refuses repeats."""
+    asks = any(c.on_repeat == "ask" for c in attempt.checkpoints)
+    denied = attempt.task.session.denied_effects
+    return not asks and effect_fingerprint(review.proposal) in denied

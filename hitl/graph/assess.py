@@ -1,0 +1,262 @@
+"""From a proposal to the policy's verdict, frozen: the gate row, the review, what a yes would cover."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hitl.graph.accuracy import StepAccuracy
+from hitl.graph.context import Report
+from hitl.graph.task import Attempt, Ran
+from hitl.graph.view import one_line
+from hitl.ids import new_id
+from hitl.models import (
+    ConfidenceKind,
+    Covers,
+    GateRow,
+    JsonObject,
+    Vouched,
+)
+from hitl.policy import Escalate, GateFacts, Pass, Reviewer, coin, gate
+from hitl.reliability import Write, fold_child, log_probability, reset_value
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What the policy said about one attempt, and everything it said it on."""
+
+    row: GateRow
+    verdict: Pass | Escalate
+    write: Write
+    """What the step adds to the standing when it is committed unreviewed."""
+    view: JsonObject
+    elided: int
+    said: Report
+    vouched: tuple[Vouched, ...] = ()
+    """With `covers="since_reset"`: the unverified steps a yes covers besides this one."""
+    reset_to: float = 1.0
+
+
+def assess(
+    attempt: Attempt,
+    view: JsonObject,
+    elided: int,
+    *,
+    ran: Ran | None = None,
+    said: Report | None = None,
+) -> Assessment:
+    """Return the policy's verdict on an attempt, with the gate row that records it.
+
+    Args:
+        attempt: Which attempt of which step.
+        view: The proposal as it is shown.
+        elided: How many parts the view leaves out.
+        ran: What the body did; None for a gate before it.
+        said: What the body reported.
+    """
+    said = said or Report()
+    task = attempt.task
+    session, wiring = task.session, task.session.wiring
+    accuracy = _accuracy(attempt, ran, said)
+    u = coin(
+        wiring.secret,
+        run_id=session.run.id,
+        branch=session.run.branch,
+        name=attempt.name,
+        attempt=attempt.number,
+    )
+    verdict = gate(
+        wiring.policy,
+        GateFacts(
+            name=attempt.name,
+            attempt=attempt.number,
+            p=accuracy.p,
+            p_kind=accuracy.kind,
+            confidence=said.confidence,
+            before=task.standing,
+            arguments=view,
+            coin_u=u,
+            run_spot_check=session.run.full_spot_check,
+        ),
+    )
+    write = _passing_write(attempt, accuracy, ran)
+    row = _row(attempt, view, said, accuracy, verdict, write, u, ran)
+    return _with_coverage(attempt, Assessment(row, verdict, write, view, elided, said))
+
+
+def _accuracy(attempt: Attempt, ran: Ran | None, said: Report) -> StepAccuracy:
+    found = attempt.task.session.wiring.accuracy.of(attempt.name.step, said.confidence)
+    if found.p is None and ran is not None and ran.child is not None and ran.child.unknown == 0:
+        return StepAccuracy(ran.child.reliability, ConfidenceKind.COMPOUND)
+    return found
+
+
+def _passing_write(attempt: Attempt, accuracy: StepAccuracy, ran: Ran | None) -> Write:
+    step = attempt.task.facts.step
+    if ran is not None and ran.child is not None:
+        return fold_child(ran.child, step, through=attempt.task.spec.through)
+    if accuracy.p is None:
+        return Write(step=step, unknown=1)
+    return Write(step=step, log_p=log_probability(accuracy.p))
+
+
+def _row(
+    attempt: Attempt,
+    view: JsonObject,
+    said: Report,
+    accuracy: StepAccuracy,
+    verdict: Pass | Escalate,
+    write: Write,
+    u: float,
+    ran: Ran | None,
+) -> GateRow:
+    task, wiring = attempt.task, attempt.task.session.wiring
+    run, facts, now = task.session.run, task.facts, wiring.clock()
+    here = verdict.checkpoint
+    asked = isinstance(verdict, Escalate)
+    after = task.standing.then(write)
+    return GateRow(
+        id=new_id("gate", now),
+        run_id=run.id,
+        turn=run.turn,
+        run_key=run.id,
+        workflow=wiring.workflow,
+        workflow_version=wiring.version,
+        name=attempt.name,
+        attempt=attempt.number,
+        branch=run.branch,
+        step_index=facts.step,
+        checkpoint_id=facts.checkpoint_id,
+        task_id=facts.task_id,
+        ts=now,
+        confidence=said.confidence,
+        confidence_kind=accuracy.kind,
+        p=accuracy.p,
+        calibrator=accuracy.calibrator,
+        calibrator_cutoff=accuracy.cutoff,
+        reliability_before=task.standing.reliability,
+        reliability_after=after.reliability,
+        unknown_steps=after.unknown,
+        policy_hash=wiring.policy_hash,
+        policy_name=wiring.policy.name,
+        policy_version=wiring.policy.version,
+        threshold=verdict.threshold,
+        action="ask" if asked else "act",
+        triggers=verdict.triggers,
+        propensity_ask=1.0 if asked else 0.0,
+        propensity_label=verdict.propensity_label,
+        coin_u=u,
+        coin_rate=verdict.coin_rate,
+        coin_key_id=wiring.key_id,
+        audit_stratum=f"{wiring.policy.name}/{attempt.name.step}/{attempt.place}",
+        spot_check=isinstance(verdict, Pass) and verdict.spot_check,
+        summary=one_line(view.get("update", view)),
+        signals=tuple(said.signals),
+        step_seconds=ran.seconds if ran is not None else None,
+        step_cost=said.cost if said.cost is not None else here.step_cost,
+        rework_cost=here.rework_cost,
+        silent_error_cost=here.silent_error_cost,
+        reversible=here.reversible,
+    )
+
+
+# -- what a yes covers --------------------------------------------------------------------------
+
+
+def _with_coverage(attempt: Attempt, found: Assessment) -> Assessment:
+    if not isinstance(found.verdict, Escalate):
+        return found
+    wanted = found.verdict.covers
+    covers = wanted if attempt.task.sees_prefix() else Covers.STEP
+    vouched = unverified(attempt) if covers is Covers.SINCE_RESET else ()
+    write = yes_write(attempt, found.row.p, covers, [v.p for v in vouched])
+    reset_to = attempt.task.standing.then(write).reliability
+    return Assessment(
+        row=found.row.model_copy(update={"covers": covers}),
+        verdict=found.verdict,
+        write=found.write,
+        view=found.view,
+        elided=found.elided,
+        said=found.said,
+        vouched=vouched,
+        reset_to=reset_to,
+    )
+
+
+def unverified(attempt: Attempt) -> tuple[Vouched, ...]:
+    """Return the committed steps that nobody verified since the last reset, oldest first."""
+    session = attempt.task.session
+    rows = session.wiring.store.read(lambda r: r.gates(session.run.id, live_only=True))
+    found: list[GateRow] = []
+    for row in reversed(rows):
+        if row.turn != session.run.turn or row.committed_at is None:
+            continue
+        if row.verified and row.covers is Covers.SINCE_RESET:
+            break
+        if not row.verified:
+            found.append(row)
+    return tuple(
+        Vouched(gate_id=r.id, step=r.name.step, p=r.p, summary=r.summary) for r in reversed(found)
+    )
+
+
+def yes_write(
+    attempt: Attempt, p: float | None, covers: Covers, prefix: Sequence[float | None]
+) -> Write:
+    """Return what a yes adds to the standing.
+
+    Each covered step counts with its posterior p t / (p t + (1 - p)(1 - s)). With a reviewer that
+    is not assumed perfect, a step of unknown p stays unknown.
+
+    Args:
+        attempt: What was approved.
+        p: The step's own p.
+        covers: What the page showed.
+        prefix: p of the earlier steps it covers.
+    """
+    reviewer = attempt.task.session.wiring.policy.reviewer
+    everything = [p, *prefix]
+    log_p, unknown = 0.0, 0
+    for one in everything if reviewer is not None else ():
+        if one is None:
+            unknown += 1
+        else:
+            log_p += log_probability(reset_value(one, reviewer.sensitivity, reviewer.specificity))
+    whole = covers is Covers.SINCE_RESET
+    return Write(
+        step=attempt.task.facts.step,
+        log_p=log_p,
+        unverified=0,
+        unknown=unknown,
+        reset=whole,
+        through=whole and attempt.task.spec.through,
+    )
+
+
+def _posterior(covered: Sequence[float | None], reviewer: Reviewer | None) -> tuple[float, int]:
+    """Return (sum of the log posteriors, how many stay unknown); (0, 0) for a perfect reviewer."""
+    if reviewer is None:
+        return 0.0, 0
+    known = [p for p in covered if p is not None]
+    values = (reset_value(p, reviewer.sensitivity, reviewer.specificity) for p in known)
+    return sum(log_probability(v) for v in values), len(covered) - len(known)
+
+
+def frozen_facts(found: Assessment, *, answers: int, handed_off: bool) -> JsonObject:
+    """Return what must not be recomputed when the step is executed again."""
+    return {
+        "p": found.row.p,
+        "covers": found.row.covers.value,
+        "prefix": [v.p for v in found.vouched],
+        "answers": answers,
+        "handed_off": handed_off,
+    }
+
+
+def thawed_write(attempt: Attempt, meta: JsonObject) -> Write:
+    """Return what a yes adds, from the facts frozen when the question was asked."""
+    p, prefix = meta.get("p"), meta.get("prefix")
+    earlier = (
+        [v if isinstance(v, float) else None for v in prefix] if isinstance(prefix, list) else []
+    )
+    return yes_write(
+        attempt, p if isinstance(p, float) else None, Covers(str(meta["covers"])), earlier
+    )

@@ -1,0 +1,211 @@
+"""One advance of one run, in one place: what its gates share, and what waits for their commit."""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from langgraph.checkpoint.serde.base import SerializerProtocol
+
+from hitl.graph.accuracy import Accuracy
+from hitl.graph.lg import ERROR, INTERRUPT, RESUME
+from hitl.lifecycle import moved
+from hitl.models import (
+    Decision,
+    Denial,
+    Place,
+    ProposalKey,
+    RemedyKind,
+    Review,
+    ReviewStatus,
+    RunRecord,
+    StepName,
+    StoredProposal,
+)
+from hitl.policy import EscalationPolicy
+from hitl.ports import Clock, Reader, Store, Transaction
+from hitl.reliability import Write
+
+Work = Callable[[Transaction], None]
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """What all gates of one wrapped workflow share."""
+
+    workflow: str
+    version: str
+    policy: EscalationPolicy
+    policy_hash: str
+    store: Store
+    clock: Clock
+    serde: SerializerProtocol
+    secret: bytes = field(repr=False)
+    """Key of the spot-check coin; never leaves the store."""
+    key_id: str
+    accuracy: Accuracy
+    shadow: bool = False
+    """Withhold nothing; log what would have been asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """What is written when a task commits."""
+
+    checkpoint_ns: str
+    work: tuple[Work, ...]
+    write: Write | None = None
+    """What the task adds to its graph's standing; needed when a handoff discards its writes."""
+
+
+class Session:
+    """The shared state of one advance. Lives as long as the lease it was opened under."""
+
+    def __init__(self, wiring: Wiring, run: RunRecord, epoch: int) -> None:
+        self.wiring = wiring
+        self.run = run
+        self.epoch = epoch
+        self.delivering: dict[str, list[str]] = {}
+        """Reviews of questions whose answers are handed to LangGraph, by task."""
+        self.stop_sentence: str | None = None
+        """Set by the stop button; gates raise at the next boundary."""
+        self._lock = threading.Lock()
+        self._staged: dict[str, Staged] = {}
+        self._visits: dict[tuple[str, Place], tuple[int, str]] = {}
+        opened = wiring.store.read(self._load)
+        self._open = {p.key: p for p in opened}
+
+    def _load(self, reader: Reader) -> list[StoredProposal]:
+        denied = reader.reviews(
+            run_id=self.run.id,
+            status=(ReviewStatus.DENIED, ReviewStatus.EXPIRED, ReviewStatus.EXECUTED),
+            limit=1,
+        )
+        self.has_history = bool(denied) or self.run.branch > 0
+        self.denied_effects = reader.denied_effects(self.run.id)
+        return reader.open_proposals(self.run.id)
+
+    # -- which execution this is ----------------------------------------------------------------
+
+    def visit(self, step: str, place: Place, checkpoint_id: str) -> int:
+        """Return the number of this visit: tasks of one superstep share it."""
+        key = (step, place)
+        with self._lock:
+            known = self._visits.get(key)
+            if known is None:
+                known = self.wiring.store.read(
+                    lambda r: r.last_visit(self.run.id, step, place)
+                ) or (0, "")
+            if known[1] != checkpoint_id:
+                known = (known[0] + 1, checkpoint_id)
+            self._visits[key] = known
+            return known[0]
+
+    def denied(self, name: StepName) -> list[tuple[Review, Decision]]:
+        """Return the noes of this visit, of all branches, oldest first."""
+        if not self.has_history:
+            return []
+        return self.wiring.store.read(lambda r: r.denials(self.run.id, name))
+
+    def denials(self, name: StepName) -> tuple[Denial, ...]:
+        """Return the noes a step should hear of: its own, and those whose rollback re-runs it."""
+        if not self.has_history:
+            return ()
+        own = [as_denial(review, decision) for review, decision in self.denied(name)]
+        undone = self.wiring.store.read(lambda r: r.denials_that_undid(self.run.id, name))
+        return tuple(sorted([*own, *undone], key=lambda d: d.at))
+
+    # -- withheld proposals ---------------------------------------------------------------------
+
+    def proposal(self, key: ProposalKey) -> StoredProposal | None:
+        """Return the withheld proposal of this attempt, or None."""
+        return self._open.get(key)
+
+    def answers_used(self, task_id: str) -> int:
+        """Return how many native answers earlier attempts of this task consumed."""
+        used = [p.meta.get("answers", 0) for p in self._open.values() if p.key.task_id == task_id]
+        return max((u for u in used if isinstance(u, int)), default=0)
+
+    def keep(self, proposal: StoredProposal) -> None:
+        """Remember a proposal that was withheld in this advance."""
+        self._open[proposal.key] = proposal
+
+    # -- what waits for a commit ----------------------------------------------------------------
+
+    def stage(self, task_id: str, staged: Staged) -> None:
+        """Have `staged` written in the transaction that commits the task."""
+        self._staged[task_id] = staged
+
+    def forget(self, task_id: str) -> None:
+        """Drop what an earlier try of the same task staged."""
+        self._staged.pop(task_id, None)
+
+    def adopt(self, task_id: str, checkpoint_ns: str) -> tuple[tuple[Work, ...], tuple[Write, ...]]:
+        """Take over what tasks inside `checkpoint_ns` staged and will never commit.
+
+        A child graph's task that hands off to its parent has no commit of its own.
+        """
+        inside = f"{checkpoint_ns}|"
+        with self._lock:
+            ids = [k for k, s in self._staged.items() if s.checkpoint_ns.startswith(inside)]
+            taken = [self._staged.pop(k) for k in ids if k != task_id]
+        work = tuple(w for s in taken for w in s.work)
+        return work, tuple(s.write for s in taken if s.write is not None)
+
+    def committing(self, t: Transaction, task_id: str, channels: set[str]) -> None:
+        """Write what belongs to this task, in the transaction of its writes."""
+        if RESUME in channels:
+            for review_id in self.delivering.pop(task_id, ()):
+                _executed(t, review_id)
+        if ERROR in channels or INTERRUPT in channels:
+            return
+        staged = self._staged.pop(task_id, None)
+        if staged is not None:
+            for work in staged.work:
+                work(t)
+
+
+def _executed(t: Transaction, review_id: str) -> None:
+    review = t.review(review_id)
+    if review.status is ReviewStatus.APPROVED:
+        t.set_review(moved(review, ReviewStatus.EXECUTED))
+    proposal = t.proposal_of(review_id)
+    if proposal is not None:
+        t.settle_proposal(proposal.key)
+
+
+def executed(review_id: str) -> Work:
+    """Return the work that marks a review's consequence as committed."""
+    return lambda t: _executed(t, review_id)
+
+
+def as_denial(review: Review, decision: Decision) -> Denial:
+    """Return a no as the retried step sees it."""
+    return Denial(
+        step=review.name.step,
+        attempt=review.attempt,
+        reasons=decision.reasons,
+        note=decision.note,
+        by=decision.by,
+        at=decision.decided_at,
+    )
+
+
+def attempts_before(denied: list[tuple[Review, Decision]], task_id: str) -> int:
+    """Return how many attempts of this visit are over.
+
+    A no whose remedy is not Retry ends its own task, but is a spent attempt after a fork.
+    """
+    return sum(
+        1
+        for review, decision in denied
+        if decision.remedy is RemedyKind.RETRY or review.task_id != task_id
+    )
+
+
+def opened_at(denied: list[tuple[Review, Decision]], now: datetime) -> datetime:
+    """Return when this visit was first put before a person: budgets count from here."""
+    return min((review.opened_at for review, _ in denied), default=now)
+
+
+Calibrators = Mapping[str, Callable[[float], float]]

@@ -1,0 +1,265 @@
+"""What is committed with a step: after a pass, a yes, the human's own answer; and what a no does."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hitl.audit import entry
+from hitl.graph.answers import in_place_of
+from hitl.graph.ask import VIEW_TYPE, repeats_denied_effect, spot_check
+from hitl.graph.assess import Assessment, thawed_write
+from hitl.graph.blob import digest, thaw
+from hitl.graph.session import Work, executed
+from hitl.graph.signals import NeedsAttention, RollBack, StopRun
+from hitl.graph.task import Attempt, Ran
+from hitl.ids import new_id
+from hitl.models import (
+    DecidedBy,
+    Decision,
+    GateRow,
+    JsonObject,
+    Place,
+    RemedyKind,
+    Review,
+    ReviewStatus,
+    StoredProposal,
+    Verdict,
+)
+from hitl.ports import Transaction
+from hitl.reliability import Write, fold_child
+from hitl.reviews import open_review, proposal_hash
+
+Opened = tuple[Review, StoredProposal, GateRow]
+
+POLICY = "policy"
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """One gate that lets the step's result through, and what is written with it."""
+
+    value: Any
+    work: tuple[Work, ...]
+    write: Write | None
+    handed_off: bool = False
+    is_answer: bool = False
+    attempt: Attempt | None = None
+    checked: bool = False
+    """Whether a person verified it."""
+
+    def without_write(self) -> "Settled":
+        """Return this gate for a step that has another gate after it: that one counts the step."""
+        return self if self.checked else replace(self, write=None)
+
+    def with_result(self, ran: Ran) -> "Settled":
+        """Return this gate with what the body returned once it was let through."""
+        write = self.write
+        if ran.child is not None and not self.checked and self.attempt is not None:
+            task = self.attempt.task
+            write = fold_child(ran.child, task.facts.step, through=task.spec.through)
+        return replace(self, value=ran.value, handed_off=ran.handed_off, write=write)
+
+
+def passed(attempt: Attempt, found: Assessment, ran: Ran) -> Settled:
+    """Return a step that goes on unreviewed; a drawn spot check is opened with its commit."""
+    now = attempt.task.session.wiring.clock()
+    row = found.row.model_copy(update={"committed_at": now})
+    if row.spot_check:
+        opened = spot_check(attempt, replace(found, row=row))
+        work: Work = _opening(opened, attempt)
+    else:
+        work = _logging(row)
+    return Settled(ran.value, (work,), found.write, ran.handed_off, attempt=attempt)
+
+
+def _opening(opened: Opened, attempt: Attempt) -> Work:
+    now = attempt.task.session.wiring.clock()
+
+    def work(t: Transaction) -> None:
+        open_review(t, *opened, now=now)
+
+    return work
+
+
+def _logging(row: GateRow) -> Work:
+    return lambda t: t.put_gate(row)
+
+
+def standing_review(attempt: Attempt) -> tuple[StoredProposal, Review]:
+    """Return the withheld proposal of this attempt and its review, decision included.
+
+    Raises:
+        NeedsAttention: The review was cancelled: nobody will decide it.
+    """
+    session = attempt.task.session
+    stored = session.proposal(attempt.key)
+    assert stored is not None  # noqa: S101 - the caller looked
+    review = session.wiring.store.read(lambda r: r.review(stored.review_id))
+    if review.status is ReviewStatus.CANCELLED:
+        raise NeedsAttention(
+            review.id,
+            f"Review {review.id!r} of step {review.name.step!r} was cancelled"
+            f" ({review.closed_reason or 'no reason given'}); restart the run or stop it.",
+        )
+    return stored, review
+
+
+def approved(attempt: Attempt, stored: StoredProposal, review: Review) -> Settled:
+    """Return exactly what was shown, read back from its bytes and checked against the yes.
+
+    Raises:
+        NeedsAttention: The stored proposal is not the one that was approved; nothing is committed.
+    """
+    decision = _decision(review)
+    shown = review.proposal
+    intact = (
+        stored.blob_type != VIEW_TYPE
+        and digest(stored.blob) == shown.blob_sha256
+        and proposal_hash(shown) == decision.proposal_hash == stored.proposal_hash
+    )
+    if not intact:
+        raise NeedsAttention(
+            review.id,
+            f"What would be committed for step {review.name.step!r} is not what {decision.by}"
+            f" approved in review {review.id!r}. Nothing was committed; restart the run or stop it.",
+        )
+    serde = attempt.task.session.wiring.serde
+    value = thaw(serde, stored.blob_type, stored.blob)
+    write = thawed_write(attempt, stored.meta)
+    work = _verified(attempt, stored, review, write)
+    handed_off = bool(stored.meta.get("handed_off"))
+    return Settled(value, work, write, handed_off, attempt=attempt, checked=True)
+
+
+def answered(
+    attempt: Attempt, stored: StoredProposal, review: Review, update: dict[str, Any]
+) -> Settled:
+    """Return the human's own answer in the place of what the step proposed."""
+    proposal = None
+    if attempt.place is Place.AFTER:
+        proposal = thaw(attempt.task.session.wiring.serde, stored.blob_type, stored.blob)
+    write = thawed_write(attempt, stored.meta)
+    return Settled(
+        in_place_of(proposal, update),
+        _verified(attempt, stored, review, write),
+        write,
+        bool(stored.meta.get("handed_off")),
+        is_answer=True,
+        attempt=attempt,
+        checked=True,
+    )
+
+
+def _verified(
+    attempt: Attempt, stored: StoredProposal, review: Review, write: Write
+) -> tuple[Work, ...]:
+    session = attempt.task.session
+    now = session.wiring.clock()
+    after = attempt.task.standing.then(write)
+
+    def work(t: Transaction) -> None:
+        row = t.gate(stored.gate_id)
+        t.put_gate(
+            row.model_copy(
+                update={
+                    "committed_at": now,
+                    "verified": True,
+                    "reliability_after": after.reliability,
+                    "unknown_steps": after.unknown,
+                }
+            )
+        )
+        for key in [
+            p.key for p in t.open_proposals(review.run_id) if p.key.task_id == stored.key.task_id
+        ]:
+            t.settle_proposal(key)
+        t.append_audit(
+            review.run_id,
+            _entry("step.committed", review, at=now, blob_sha256=review.proposal.blob_sha256),
+        )
+
+    return (work, executed(review.id))
+
+
+def after_no(attempt: Attempt, stored: StoredProposal, review: Review) -> dict[str, Any]:
+    """Do what the remedy says: return the human's answer, or end the advance.
+
+    Raises:
+        StopRun: The remedy is Stop.
+        RollBack: The remedy is Rollback.
+        NeedsAttention: The remedy cannot be carried out here.
+    """
+    decision = _decision(review)
+    reasons = "; ".join([*decision.reasons, decision.note]).strip("; ") or "no reason given"
+    said = f"{decision.by} denied step {review.name.step!r} ({reasons})."
+    match decision.remedy:
+        case RemedyKind.ANSWER | RemedyKind.TAKEOVER:
+            return attempt.task.spec.form.update(review.id, decision.answer)
+        case RemedyKind.ROLLBACK:
+            raise RollBack(review.id, said)
+        case RemedyKind.STOP | None:
+            raise StopRun(review.id, said)
+        case RemedyKind.RETRY:
+            raise NeedsAttention(
+                review.id,
+                f"Step {review.name.step!r} was to be retried at a place that allows no retry;"
+                " stop the run or restart it.",
+            )
+
+
+def repeated(attempt: Attempt, opened: Opened) -> Callable[[Transaction], object]:
+    """Return the work that opens a review; an effect denied before is refused by policy at once.
+
+    The refusal is recorded as the policy's, never as a label.
+    """
+    wiring = attempt.task.session.wiring
+    now = wiring.clock()
+    review = opened[0]
+    refuse = attempt.place is Place.BEFORE and repeats_denied_effect(attempt, review)
+
+    def work(t: Transaction) -> Review:
+        stored = open_review(t, *opened, now=now)
+        if refuse and stored.id == review.id:
+            decision = _refusal(stored, new_id("dec", now))
+            t.decide_review(stored, decision, judged_at=now)
+            t.append_audit(
+                stored.run_id,
+                _entry("review.decided", stored, at=now, verdict=Verdict.DENY, actor=POLICY),
+            )
+        return t.review(stored.id)
+
+    return work
+
+
+def _refusal(review: Review, decision_id: str) -> Decision:
+    kinds = [r.kind for r in review.rungs if r.kind in (RemedyKind.ROLLBACK, RemedyKind.STOP)]
+    return Decision(
+        decision_id=decision_id,
+        review_id=review.id,
+        verdict=Verdict.DENY,
+        by=POLICY,
+        made_by=DecidedBy.POLICY,
+        decided_at=review.opened_at,
+        reasons=("The same effect was denied before in this run.",),
+        remedy=kinds[0] if kinds else RemedyKind.STOP,
+        proposal_hash=review.proposal_hash,
+        surface=POLICY,
+    )
+
+
+def _decision(review: Review) -> Decision:
+    assert review.decision is not None  # noqa: S101 - the caller looked
+    return review.decision
+
+
+def _entry(action: str, review: Review, **fields: Any) -> JsonObject:
+    actor = fields.pop("actor", "engine")
+    return entry(
+        action,
+        at=fields.pop("at"),
+        actor=actor,
+        run_id=review.run_id,
+        subject=review.id,
+        step=review.name.step,
+        **fields,
+    )

@@ -1,0 +1,33 @@
+"""What ends an advance from inside a gate.
+
+These derive from LangGraph's `GraphBubbleUp`: a node's retry policy and error handler must not
+swallow a person's no. Each is recorded in the store before it is raised.
+"""
+
+from langgraph.errors import GraphBubbleUp
+
+
+class Halt(GraphBubbleUp):
+    """The advance ends here, by decision.
+
+    Attributes:
+        review_id: The review whose decision did it.
+        sentence: What the run's record says.
+    """
+
+    def __init__(self, review_id: str, sentence: str) -> None:
+        self.review_id = review_id
+        self.sentence = sentence
+        super().__init__(sentence)
+
+
+class StopRun(Halt):
+    """A no whose remedy is Stop."""
+
+
+class RollBack(Halt):
+    """A no whose remedy is Rollback."""
+
+
+class NeedsAttention(Halt):
+    """What was approved is not what would be committed, or cannot be decided by itself."""

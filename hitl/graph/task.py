@@ -1,0 +1,216 @@
+"""One execution of a gated step: where it stands in the run, and what it asks the store for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from langchain_core.runnables import Runnable, RunnableConfig
+
+from hitl.canonical import content_hash
+from hitl.errors import ConfigurationError
+from hitl.graph.answers import AnswerForm
+from hitl.graph.context import Current
+from hitl.graph.lg import BASE_KEY, SESSION_KEY, TaskFacts, read_channel, task_facts
+from hitl.graph.presentation import input_view
+from hitl.graph.session import Session, Wiring, attempts_before, opened_at
+from hitl.graph.view import view_of
+from hitl.models import Decision, Denial, JsonObject, Place, ProposalKey, Review, StepName
+from hitl.policy import Checkpoint, Remedy, resolve
+from hitl.reliability import Standing, Write
+from hitl.remedy import Used, deadline
+
+
+@dataclass(frozen=True, slots=True)
+class GateSpec:
+    """What is known about a gate when the graph is wrapped."""
+
+    wiring: Wiring
+    path: str
+    """Step path: `"mid/sub/step"`."""
+    name: str
+    body: Runnable[Any, Any]
+    is_graph: bool
+    """Whether the body is a child graph with gates of its own."""
+    reads_all: bool
+    """Whether the step is given its graph's whole state: only then can a yes cover the prefix."""
+    through: bool
+    """Whether its graph holds all of the parents' state, up to the root."""
+    form: AnswerForm
+    appending: frozenset[str]
+    after: tuple[Checkpoint, ...]
+    """What is declared after the step; a plain checkpoint when nothing is declared at all."""
+    before: tuple[Checkpoint, ...]
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """Where the gates of this step stand."""
+        return (Place.BEFORE,) * bool(self.before) + (Place.AFTER,) * bool(self.after)
+
+
+@dataclass(frozen=True, slots=True)
+class RunBody:
+    """A request of the gate to its shell: run the step's body."""
+
+    state: Any
+    config: RunnableConfig
+    current: Current
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What the body did."""
+
+    value: Any
+    """What it returned, or the Command it handed to the parent graph."""
+    handed_off: bool = False
+    child: Standing | None = None
+    """The child graph's own standing; None for other bodies."""
+    seconds: float | None = None
+
+
+class GatedTask:
+    """One task of a gated node: its identity, its standing, its history of noes."""
+
+    def __init__(self, spec: GateSpec, config: RunnableConfig, state: Any) -> None:
+        self.spec = spec
+        self.config = config
+        self.state = state
+        self.session = _session(spec, config)
+        self.facts: TaskFacts = task_facts(config)
+
+    @cached_property
+    def standing(self) -> Standing:
+        """How sure the run is before this superstep, the parent's prefix included."""
+        own = turn_standing(read_channel(self.config), self.session.run.turn)
+        base = self.config["configurable"].get(BASE_KEY)
+        return own.under(Standing.load(base)) if base else own
+
+    def name(self, place: Place) -> StepName:
+        """Return the step's name in this visit."""
+        visit = self.session.visit(self.spec.path, place, self.facts.checkpoint_id)
+        return StepName(step=self.spec.path, place=place, visit=visit, shard=self.facts.shard or 0)
+
+    def sees_prefix(self) -> bool:
+        """Return whether this task was given everything its graph knew."""
+        return self.spec.reads_all and self.facts.shard is None
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt of a gated task at one place."""
+
+    task: GatedTask
+    place: Place
+    name: StepName
+    denied: Sequence[tuple[Review, Decision]]
+    number: int
+    checkpoints: tuple[Checkpoint, ...]
+    denials: tuple[Denial, ...] = field(default=())
+
+    @classmethod
+    def of(cls, task: GatedTask, place: Place) -> "Attempt":
+        """Return the attempt that is due."""
+        name = task.name(place)
+        denied = task.session.denied(name)
+        return cls(
+            task=task,
+            place=place,
+            name=name,
+            denied=denied,
+            number=1 + attempts_before(denied, task.facts.task_id),
+            checkpoints=task.spec.before if place is Place.BEFORE else task.spec.after,
+            denials=task.session.denials(name),
+        )
+
+    @property
+    def key(self) -> ProposalKey:
+        """Where the attempt's proposal is kept when it is withheld."""
+        return ProposalKey(
+            run_id=self.task.session.run.id,
+            task_id=self.task.facts.task_id,
+            place=self.place,
+            attempt=self.number,
+        )
+
+    @property
+    def ladder(self) -> tuple[Remedy, ...]:
+        """The remedies a no may lead to, in order."""
+        return self.checkpoints[0].on_deny
+
+    @property
+    def used(self) -> tuple[Used, ...]:
+        """The remedies this visit has used."""
+        return tuple(
+            Used(kind=decision.remedy, at=decision.decided_at)
+            for _, decision in self.denied
+            if decision.remedy is not None
+        )
+
+    def current(self) -> Current:
+        """Return what `hitl.current()` says while this attempt's body runs."""
+        wiring = self.task.session.wiring
+        opened = opened_at(list(self.denied), wiring.clock())
+        return Current(
+            run_id=self.task.session.run.id,
+            step=self.name.step,
+            visit=self.name.visit,
+            attempt=self.number,
+            keyed=self._effect_key,
+            denials=self.denials,
+            deadline=deadline(self.ladder, opened_at=opened, timezone=wiring.policy.timezone),
+            name=self.name,
+        )
+
+    def _effect_key(self) -> str:
+        return effect_key(
+            self.task.session.run.id, self.name, shown_input(self.task.spec, self.task.state)[0]
+        )
+
+
+def shown_input(spec: GateSpec, state: Any) -> tuple[JsonObject, int]:
+    """Return what is put before the reviewer of a step that has not run."""
+    shows = next((c.shows for c in spec.before if c.shows is not None), None)
+    if shows is None:
+        return input_view(state)
+    shown, elided = view_of(resolve(shows)(state))
+    return shown if isinstance(shown, dict) else {"input": shown}, elided
+
+
+def effect_key(run_id: str, name: StepName, action: JsonObject) -> str:
+    """Return the idempotency key of an effect: SHA-256 of run, step, visit and canonical action."""
+    return content_hash(
+        {
+            "run": run_id,
+            "step": name.step,
+            "visit": name.visit,
+            "shard": name.shard,
+            "action": action,
+        }
+    )
+
+
+def turn_standing(value: dict[str, Any], turn: int) -> Standing:
+    """Return the standing kept in the channel; a new input opens a turn at 1."""
+    if value.get("turn") != turn:
+        return Standing()
+    return Standing.load({k: v for k, v in value.items() if k != "turn"})
+
+
+def add_to_channel(value: dict[str, Any], write: dict[str, Any]) -> dict[str, Any]:
+    """Reduce one task's write into the private channel: LangGraph's reducer signature."""
+    if not write:
+        return value
+    turn = write["turn"]
+    own = turn_standing(value, turn)
+    return {"turn": turn, **own.then(Write(**write["write"])).dump()}
+
+
+def _session(spec: GateSpec, config: RunnableConfig) -> Session:
+    session = config.get("configurable", {}).get(SESSION_KEY)
+    if not isinstance(session, Session):
+        raise ConfigurationError(
+            f"Step {spec.path!r} is gated, but this graph was not started through hitl; nothing was"
+            " run. Use `app.start`, `app.invoke` or `app.run`."
+        )
+    return session
