@@ -213,7 +213,7 @@ class QueueClient:
             ReviewRefusal: As the queue raises it.
             ServerUnreachable: No answer, twice; whether the decision was written is unknown.
         """
-        body: dict[str, JsonValue] = {
+        body: _Body = {
             "verdict": verdict,
             "by": by,
             "proposal_hash": proposal_hash,
@@ -227,6 +227,7 @@ class QueueClient:
         }
         if not isinstance(answer, NoAnswer):
             body["answer"] = answer
+        _check(review_id, body)
         path = f"/v1/reviews/{_quoted(review_id)}/decision"
         try:
             return self._post(path, Decision, body, review_id)
@@ -267,7 +268,7 @@ class QueueClient:
         given = {name: value for name, value in (query or {}).items() if value is not None}
         return self._asked(self._http.build_request("GET", path, params=given), answer)
 
-    def _post(self, path: str, answer: type[T], body: dict[str, JsonValue], review_id: str) -> T:
+    def _post(self, path: str, answer: type[T], body: _Body, review_id: str) -> T:
         try:
             content = canonical_json(body)
         except ValueError as problem:
@@ -290,6 +291,7 @@ class QueueClient:
         raise _error(problem)
 
 
+_Body = dict[str, JsonValue]
 _Query = dict[str, str | int | bool | list[str] | None]
 
 _ERRORS: dict[str, type[HitlError]] = {
@@ -308,6 +310,15 @@ _ERRORS: dict[str, type[HitlError]] = {
         TooLateToUndo,
     )
 }
+
+
+def _check(review_id: str, body: _Body) -> None:
+    try:
+        DecisionBody.model_validate(body)
+    except ValidationError as problem:
+        first = problem.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise InvalidAnswer(review_id, f"{field!r}: {first['msg']}. Nothing was sent.") from problem
 
 
 def _error(problem: Problem) -> HitlError:
