@@ -44,6 +44,9 @@ from hitl.models import (
 
 T = TypeVar("T", bound=BaseModel)
 
+_Body = dict[str, JsonValue]
+_Query = dict[str, str | int | bool | list[str] | None]
+
 
 class DecisionBody(Record):
     """Body of `POST /v1/reviews/{id}/decision`. An answer may be null; leave it out for none."""
@@ -264,7 +267,7 @@ class QueueClient:
         """See `ReviewQueue.audit`."""
         return list(self._get("/v1/audit", AuditPage, {"after": after, "limit": limit}).events)
 
-    def _get(self, path: str, answer: type[T], query: "_Query | None" = None) -> T:
+    def _get(self, path: str, answer: type[T], query: _Query | None = None) -> T:
         given = {name: value for name, value in (query or {}).items() if value is not None}
         return self._asked(self._http.build_request("GET", path, params=given), answer)
 
@@ -290,9 +293,6 @@ class QueueClient:
             raise ServerUnreachable(self.url, "what came is not the API's") from noise
         raise _error(problem)
 
-
-_Body = dict[str, JsonValue]
-_Query = dict[str, str | int | bool | list[str] | None]
 
 _ERRORS: dict[str, type[HitlError]] = {
     kind.__name__: kind
