@@ -190,6 +190,7 @@ def test_nothing_wanted_is_the_first_offer() -> None:
         ([Answer(), Retry(3, until="tomorrow 09:00")], datetime(2026, 11, 25, 8, tzinfo=UTC)),
         ([Retry(3, within="2h", until="today 14:30")], datetime(2026, 11, 24, 13, 30, tzinfo=UTC)),
         ([Retry(3, within="30m", until="18:00")], datetime(2026, 11, 24, 12, 30, tzinfo=UTC)),
+        ([Retry(3, until="09:00")], datetime(2026, 11, 25, 8, 0, tzinfo=UTC)),  # 09:00 is past
     ],
 )
 def test_the_deadline_is_the_earliest_limit(
