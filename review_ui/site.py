@@ -1,0 +1,41 @@
+"""What the pages need to know about where they run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Literal
+
+from fastapi import Request
+
+from hitl.ports import Clock
+from hitl.reviews import ReviewQueue
+from review_ui.door import Door
+
+Risk = Literal["low", "medium", "high"]
+
+UNDO_WINDOWS: Mapping[Risk, timedelta] = {
+    "low": timedelta(seconds=8),
+    "medium": timedelta(seconds=10),
+    "high": timedelta(seconds=15),
+}
+"""How long a decision can be undone before it is sent to the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One set of pages over one queue."""
+
+    queue: ReviewQueue
+    clock: Clock
+    title: str = "hitl"
+    reviewer: str = "you"
+    """The name decisions are recorded under."""
+    undo_windows: Mapping[Risk, timedelta] = field(default_factory=lambda: UNDO_WINDOWS)
+    door: Door | None = None
+    """None when somebody else guards the pages, e.g. the app they are mounted in."""
+
+
+def site_of(request: Request) -> Site:
+    """Return the site a request belongs to."""
+    site: Site = request.app.state.hitl_site
+    return site

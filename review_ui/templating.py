@@ -1,0 +1,81 @@
+"""One Jinja environment: everything escaped, missing names refused, agent text through filters.
+
+Filters for what agents wrote: `inline` (one line), `block` (keeps lines, folds), `plain` (attributes).
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from review_ui import phrases, text
+from review_ui.assets import BUNDLE
+from review_ui.site import site_of
+
+_FOLDER = Path(__file__).parent / "templates"
+
+
+def _environment() -> Environment:
+    env = Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    env.filters |= {"inline": text.inline, "block": text.block, "plain": text.plain}
+    env.filters |= {"probability": phrases.probability, "moment": phrases.moment}
+    env.globals["counted"] = phrases.counted
+    return env
+
+
+_ENV = _environment()
+
+
+def path_for(request: Request, name: str, **parts: str | int) -> str:
+    """Return the path of one of our routes, below wherever the pages are mounted."""
+    return request.url_for(f"hitl:{name}", **parts).path
+
+
+def static_path(request: Request, name: str) -> str:
+    """Return the path of a static file, its digest included."""
+    return path_for(request, "static", digest=BUNDLE.digest, name=name)
+
+
+def is_partial(request: Request) -> bool:
+    """Return whether htmx asked for a fragment."""
+    return request.headers.get("HX-Request-Type") == "partial"
+
+
+def render(
+    request: Request,
+    name: str,
+    context: Mapping[str, object],
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+) -> HTMLResponse:
+    """Render template `name`; a leading underscore marks a fragment."""
+    html = _ENV.get_template(name).render(_shared(request) | dict(context))
+    return HTMLResponse(html, status_code=status, headers=dict(headers or {}))
+
+
+def _shared(request: Request) -> dict[str, object]:
+    site = site_of(request)
+    return {
+        "title": site.title,
+        "reviewer": site.reviewer,
+        "theme": _choice(request, "hitl_theme", ("light", "dark")),
+        "keys": _choice(request, "hitl_keys", ("off",)) or "on",
+        "signed_in": site.door is not None,
+        "path_for": lambda name, **parts: path_for(request, name, **parts),
+        "static": lambda name: static_path(request, name),
+        "here": request.url.path,
+    }
+
+
+def _choice(request: Request, cookie: str, allowed: tuple[str, ...]) -> str:
+    value = request.cookies.get(cookie, "")
+    return value if value in allowed else ""
