@@ -20,7 +20,11 @@ class Record(BaseModel):
     """Base of every value in the vocabulary: immutable, and strict about unknown fields."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", ser_json_bytes="base64", val_json_bytes="base64"
+        frozen=True,
+        extra="forbid",
+        ser_json_bytes="base64",
+        val_json_bytes="base64",
+        ser_json_inf_nan="constants",  # visible to the store, which refuses them; not a silent null
     )
 
 
@@ -406,6 +410,8 @@ class GateRow(Record):
     """LangGraph's superstep number in its graph."""
     checkpoint_id: str
     """The snapshot this superstep started from."""
+    root_checkpoint_id: str = ""
+    """The same for the whole run: differs inside subgraphs."""
     task_id: str
     parents: tuple[str, ...] = ()
     ts: AwareDatetime

@@ -1,0 +1,1 @@
+"""Migrations of the tables with the prefix `hitl_`; one tree for every database."""

@@ -1,0 +1,28 @@
+"""What SQLite says, as sentences."""
+
+import sqlite3
+
+from sqlalchemy.exc import DBAPIError
+
+from hitl.errors import StoreError
+
+_SENTENCES = {
+    "disk is full": "its disk is full. Make room and try again.",
+    "is locked": "another program has locked it. End that program, or try again.",
+    "not authorized": (
+        "a job on the store must not begin, commit or roll back by itself, nor run a script."
+    ),
+    "readonly": "it may only be read. Give this process the right to write the file and its folder.",
+}
+
+
+def refusal(problem: BaseException, url: str) -> BaseException:
+    """Return `problem`, or a `StoreError` caused by it when it comes from the database."""
+    if not isinstance(problem, sqlite3.Error | DBAPIError):
+        return problem
+    said = str(problem.orig) if isinstance(problem, DBAPIError) else str(problem)
+    known = [sentence for words, sentence in _SENTENCES.items() if words in said]
+    why = known[0] if known else f"{said}."
+    told = StoreError(f"Nothing was written to the database {url!r}: {why}")
+    told.__cause__ = problem
+    return told
