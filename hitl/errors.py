@@ -28,6 +28,8 @@ The hierarchy:
   + LeaseLost
   + ResumeRefused
   + RunNotFinished
+  + RunStopped
+  + RunBusy
   + ServerUnreachable
   + EvidenceRefusal
     - UnusableColumn
@@ -348,4 +350,29 @@ class ServerUnreachable(HitlError):
         super().__init__(
             f"The queue at {url!r} gave no answer: {problem}. Ask again with the same decision id;"
             " it never decides twice."
+        )
+
+
+class RunStopped(HitlError):
+    """The run ended, or cannot go on, by decision; its record says the same.
+
+    Attributes:
+        run_id: The run.
+        status: `"stopped"` or `"needs_attention"`.
+    """
+
+    def __init__(self, run_id: str, status: str, sentence: str) -> None:
+        self.run_id = run_id
+        self.status = status
+        super().__init__(sentence)
+
+
+class RunBusy(HitlError):
+    """Another thread or process is advancing this run."""
+
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
+        super().__init__(
+            f"Run {run_id!r} is being advanced elsewhere; nothing was started. Wait for it with"
+            " `run.wait()`."
         )

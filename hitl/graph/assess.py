@@ -125,6 +125,7 @@ def _row(
         branch=run.branch,
         step_index=facts.step,
         checkpoint_id=facts.checkpoint_id,
+        root_checkpoint_id=facts.root_checkpoint_id,
         task_id=facts.task_id,
         ts=now,
         confidence=said.confidence,
@@ -212,14 +213,7 @@ def yes_write(
         covers: What the page showed.
         prefix: p of the earlier steps it covers.
     """
-    reviewer = attempt.task.session.wiring.policy.reviewer
-    everything = [p, *prefix]
-    log_p, unknown = 0.0, 0
-    for one in everything if reviewer is not None else ():
-        if one is None:
-            unknown += 1
-        else:
-            log_p += log_probability(reset_value(one, reviewer.sensitivity, reviewer.specificity))
+    log_p, unknown = _posterior([p, *prefix], attempt.task.session.wiring.policy.reviewer)
     whole = covers is Covers.SINCE_RESET
     return Write(
         step=attempt.task.facts.step,

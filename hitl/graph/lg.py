@@ -17,7 +17,13 @@ from langgraph._internal._runnable import RunnableCallable
 from langgraph._internal._serde import build_serde_allowlist
 from langgraph.channels.base import BaseChannel
 from langgraph.channels.binop import BinaryOperatorAggregate
-from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple, copy_checkpoint
+from langgraph.checkpoint.base import (
+    ChannelVersions,
+    Checkpoint,
+    CheckpointMetadata,
+    CheckpointTuple,
+    copy_checkpoint,
+)
 from langgraph.checkpoint.base.id import uuid6
 from langgraph.errors import GraphInterrupt
 from langgraph.pregel import Pregel
@@ -228,24 +234,23 @@ def copy_channel(channel: BaseChannel[Any, Any, Any]) -> BaseChannel[Any, Any, A
     return channel.copy()
 
 
-def fork_snapshot(
-    saver: BaseCheckpointSaver[Any], source: CheckpointTuple, config: RunnableConfig, step: int
-) -> RunnableConfig:
-    """Write a copy of `source` as the thread's newest snapshot, and return its config.
+def forked(
+    source: CheckpointTuple, config: RunnableConfig
+) -> tuple[RunnableConfig, Checkpoint, CheckpointMetadata, ChannelVersions]:
+    """Return what `saver.put` needs to make a copy of `source` the thread's newest snapshot.
 
     This is what LangGraph does when a thread is continued from an earlier checkpoint (source
     "fork"): the copy has a new id, so its tasks have new ids too.
     """
     checkpoint = copy_checkpoint(source.checkpoint)
-    checkpoint["id"] = str(uuid6(clock_seq=step))
+    checkpoint["id"] = str(uuid6(clock_seq=int(source.metadata.get("step", 0))))
     parent = source.config["configurable"]
-    metadata = {**source.metadata, "source": "fork", "parents": {}}
+    metadata: CheckpointMetadata = {**source.metadata, "source": "fork"}
     put_config: RunnableConfig = {
         "configurable": {
-            **config["configurable"],
-            "thread_id": parent["thread_id"],
+            "thread_id": config["configurable"]["thread_id"],
             "checkpoint_ns": "",
             "checkpoint_id": parent["checkpoint_id"],
         }
     }
-    return saver.put(put_config, checkpoint, metadata, checkpoint["channel_versions"])  # type: ignore[arg-type]
+    return put_config, checkpoint, metadata, checkpoint["channel_versions"]

@@ -28,6 +28,9 @@ from hitl.ports import Store, Transaction
 
 T = TypeVar("T")
 
+TURN_KEY = "hitl_turn"
+"""In a snapshot's metadata: which input of the run it belongs to."""
+
 _KEPT_WITH_ERROR = frozenset({ERROR, INTERRUPT, RESUME})
 
 
@@ -142,6 +145,9 @@ class FencedSaver(SqliteSaver):
         new_versions: ChannelVersions,
     ) -> Any:
         stored = _without_ours(config)
+        session = config["configurable"].get(SESSION_KEY)
+        if session is not None:
+            metadata = _with_turn(metadata, session.run.turn)
         return self._writing(
             config,
             lambda _t: super(FencedSaver, self).put(stored, checkpoint, metadata, new_versions),
@@ -228,6 +234,11 @@ class FencedSaver(SqliteSaver):
     async def adelete_thread(self, thread_id: str) -> None:
         """See `delete_thread`."""
         await asyncio.to_thread(self.delete_thread, thread_id)
+
+
+def _with_turn(metadata: CheckpointMetadata, turn: int) -> CheckpointMetadata:
+    marked: Any = {**metadata, TURN_KEY: turn}
+    return marked  # type: ignore[no-any-return] # LangGraph keeps unknown keys of the metadata
 
 
 def _without_ours(config: RunnableConfig) -> RunnableConfig:

@@ -72,8 +72,13 @@ class Session:
         self._lock = threading.Lock()
         self._staged: dict[str, Staged] = {}
         self._visits: dict[tuple[str, Place], tuple[int, str]] = {}
-        opened = wiring.store.read(self._load)
-        self._open = {p.key: p for p in opened}
+        self._open: dict[ProposalKey, StoredProposal] = {}
+        self.reload(run)
+
+    def reload(self, run: RunRecord) -> None:
+        """Start over from what the store holds, for `run` as it now is."""
+        self.run = run
+        self._open = {p.key: p for p in self.wiring.store.read(self._load)}
 
     def _load(self, reader: Reader) -> list[StoredProposal]:
         denied = reader.reviews(

@@ -152,10 +152,11 @@ def _remedy_misfit(review: Review, decision: Decision) -> str | None:
 
 
 def _answer_misplaced(review: Review, decision: Decision) -> str | None:
-    if not decision.has_answer:
-        wanted = decision.remedy is RemedyKind.ANSWER
-        return "The remedy 'answer' needs an answer." if wanted else None
     is_question = review.name.place is Place.QUESTION
+    if not decision.has_answer:
+        # A plain no is an answer to a question; to a proposal it is not.
+        wanted = decision.remedy is RemedyKind.ANSWER and not is_question
+        return "The remedy 'answer' needs an answer." if wanted else None
     if decision.verdict is Verdict.APPROVE and not is_question:
         return "An approve takes what is proposed, and an answer was given; deny to give your own."
     if decision.verdict is Verdict.DENY and decision.remedy not in (None, RemedyKind.ANSWER):

@@ -1,0 +1,296 @@
+"""Advances runs: takes the lease, calls LangGraph, and records how it ended.
+
+Every way into a gated graph comes through here, so that one run advances in one place only and what
+LangGraph would let through (a resume aimed at a gate, an old snapshot) is refused first.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.types import StateSnapshot
+
+from hitl.audit import entry
+from hitl.errors import RunBusy
+from hitl.graph import questions
+from hitl.graph.leases import OWNER, Leases
+from hitl.graph.lg import CHANNEL, EPOCH_KEY, SESSION_KEY, with_configurable
+from hitl.graph.rollback import find_target, roll_back
+from hitl.graph.saver import TURN_KEY, FencedSaver
+from hitl.graph.session import Session, Wiring
+from hitl.graph.signals import Halt, NeedsAttention, RollBack
+from hitl.graph.task import turn_standing
+from hitl.models import Mail, RunRecord, RunStatus
+from hitl.ports import Transaction
+from hitl.reviews import supersede
+
+_log = logging.getLogger(__name__)
+
+LEASE = timedelta(seconds=30)
+"""How long a run stays taken when its process stops renewing."""
+
+_BUSY_WAIT = 10.0
+"""Seconds a caller waits for another thread to finish advancing the same run."""
+
+
+@dataclass
+class Advance:
+    """One advance under way: the session, the orders it answers, and how it ended."""
+
+    session: Session
+    config: RunnableConfig
+    mail: list[Mail]
+    halted: Halt | None = None
+    error: BaseException | None = None
+    again: bool = False
+    """Whether LangGraph must be called once more: after a rollback."""
+
+
+class Driver:
+    """The advances of one wrapped workflow.
+
+    Args:
+        wiring: What the gates share.
+        saver: The fenced saver of the gated graph.
+    """
+
+    def __init__(self, wiring: Wiring, saver: FencedSaver) -> None:
+        self.wiring = wiring
+        self.saver = saver
+        self.store = wiring.store
+        self.leases = Leases(wiring.store, wiring.clock, LEASE)
+        self.snapshot_of: Callable[[RunnableConfig], StateSnapshot] = _not_bound
+
+    # -- taking and giving back a run -----------------------------------------------------------
+
+    def claim(self, run_id: str, *, wait: float = 0.0) -> int | None:
+        """Take the run and return its new epoch; None when another holds it for longer than `wait`."""
+        give_up = time.monotonic() + wait
+        while (epoch := self._try(run_id)) is None and time.monotonic() < give_up:
+            time.sleep(0.01)
+        return epoch
+
+    def _try(self, run_id: str) -> int | None:
+        now = self.wiring.clock()
+        return self.store.write(lambda t: t.claim_run(run_id, OWNER, now=now, lease=LEASE))
+
+    def open(self, run_id: str, config: RunnableConfig, *, wait: float = _BUSY_WAIT) -> Advance:
+        """Take the run and return the advance, its config ready for LangGraph.
+
+        Raises:
+            RunBusy: Another thread or process is advancing it.
+        """
+        epoch = self.claim(run_id, wait=wait)
+        if epoch is None:
+            raise RunBusy(run_id)
+        return self.taken(run_id, epoch, config)
+
+    def taken(self, run_id: str, epoch: int, config: RunnableConfig) -> Advance:
+        """Return the advance of a run that was just claimed under `epoch`."""
+        self.leases.hold(run_id, epoch)
+        now = self.wiring.clock()
+        run, mail = self.store.read(lambda r: (r.run(run_id), r.mail(run_id, now=now)))
+        session = Session(self.wiring, run, epoch)
+        ready = with_configurable(
+            config, thread_id=run_id, **{SESSION_KEY: session, EPOCH_KEY: epoch}
+        )
+        return Advance(session, ready, mail)
+
+    @contextlib.contextmanager
+    def advancing(self, advance: Advance) -> Iterator[Advance]:
+        """Record how the block ended, and give the run back. A halt is swallowed, an error is not."""
+        try:
+            yield advance
+        except Halt as halt:
+            advance.halted = halt
+        except GeneratorExit:
+            self.give_back(advance)
+            raise
+        except BaseException as error:
+            advance.error = error
+            self._conclude(advance)
+            raise
+        self._conclude(advance)
+
+    @contextlib.asynccontextmanager
+    async def aadvancing(self, advance: Advance) -> AsyncIterator[Advance]:
+        """See `advancing`."""
+        try:
+            yield advance
+        except Halt as halt:
+            advance.halted = halt
+        except (GeneratorExit, asyncio.CancelledError):
+            self.give_back(advance)
+            raise
+        except BaseException as error:
+            advance.error = error
+            await asyncio.to_thread(self._conclude, advance)
+            raise
+        await asyncio.to_thread(self._conclude, advance)
+
+    def give_back(self, advance: Advance) -> None:
+        """Let the run go without recording an end: the caller went away, or was refused."""
+        self.leases.let_go(advance.session.run.id)
+        self.store.write(lambda t: t.release_run(advance.session.run.id, advance.session.epoch))
+
+    def saw_input(self, session: Session) -> bool:
+        """Return whether a snapshot holds the input of the run's latest turn."""
+        latest = self.saver.get_tuple(_root(session.run.id))
+        seen: Any = latest.metadata.get(TURN_KEY, 1) if latest is not None else 0
+        return bool(seen >= session.run.turn)
+
+    def finish(self, advance: Advance) -> None:
+        """Mark the orders as done and give the run back, its status unchanged."""
+        self._finish_mail(advance)
+
+    def adopt(self, run_id: str) -> None:
+        """Make a run of a LangGraph thread that was not started through hitl."""
+        if self.store.read(lambda r: r.find_run(run_id)) is not None:
+            return
+        now = self.wiring.clock()
+        run = RunRecord(
+            id=run_id,
+            workflow=self.wiring.workflow,
+            workflow_version=self.wiring.version,
+            policy_hash=self.wiring.policy_hash,
+            created_at=now,
+            updated_at=now,
+        )
+        self.store.write(lambda t: t.add_run(run, None))
+
+    # -- how it ended ---------------------------------------------------------------------------
+
+    def _conclude(self, advance: Advance) -> None:
+        session = advance.session
+        if isinstance(advance.halted, RollBack) and self._rolled_back(advance, advance.halted):
+            return
+        ended = _halted(advance.halted) or _failed(advance.error) or self._parked(advance)
+        self._record(session, advance, *ended)
+
+    def _rolled_back(self, advance: Advance, halt: RollBack) -> bool:
+        session = advance.session
+        config = _root(session.run.id)
+        try:
+            target = find_target(self.saver, session, halt, config)
+        except NeedsAttention as problem:
+            advance.halted = problem
+            return False
+        self.store.write(lambda t: roll_back(t, self.saver, session, target, halt, config))
+        self._finish_mail(advance)
+        advance.again = True
+        return True
+
+    def _finish_mail(self, advance: Advance) -> None:
+        """Keep the run, and give it back with an order to go on: the fork is a fresh start."""
+        session = advance.session
+        self.leases.let_go(session.run.id)
+
+        def work(t: Transaction) -> None:
+            t.finish_mail([m.id for m in advance.mail])
+            t.release_run(session.run.id, session.epoch)
+
+        self.store.write(work)
+
+    def _parked(self, advance: Advance) -> tuple[RunStatus, str, StateSnapshot | None]:
+        snapshot = self.snapshot_of(advance.config)
+        if snapshot.interrupts:
+            return RunStatus.WAITING, "", snapshot
+        if snapshot.next:
+            names = ", ".join(repr(n) for n in snapshot.next)
+            return (
+                RunStatus.WAITING,
+                f"Stopped at a breakpoint before {names}; continue with `app.invoke(None, ...)`.",
+                snapshot,
+            )
+        left = self.store.read(lambda r: r.open_proposals(advance.session.run.id))
+        if left:
+            return RunStatus.NEEDS_ATTENTION, _lost(left[0].name.step, left[0].review_id), snapshot
+        return RunStatus.DONE, "", snapshot
+
+    def _record(
+        self,
+        session: Session,
+        advance: Advance,
+        status: RunStatus,
+        reason: str,
+        snapshot: StateSnapshot | None,
+    ) -> None:
+        now = self.wiring.clock()
+        standing = self._standing(session)
+        asked = list(questions.pending(snapshot)) if snapshot is not None else []
+        self.leases.let_go(session.run.id)
+
+        def work(t: Transaction) -> None:
+            t.check_epoch(session.run.id, session.epoch)
+            run = t.run(session.run.id)
+            questions.open_questions(t, session, asked)
+            if status in (RunStatus.STOPPED, RunStatus.NEEDS_ATTENTION):
+                supersede(t, run.id, reason=reason, now=now)
+            ended = run.model_copy(
+                update={
+                    "status": status,
+                    "reason": reason,
+                    "reliability": standing.reliability,
+                    "unknown_steps": standing.unknown,
+                    "updated_at": now,
+                }
+            )
+            t.set_run(ended)
+            if status is not run.status:
+                t.append_audit(run.id, _moved(ended, now))
+            t.finish_mail([m.id for m in advance.mail])
+            t.release_run(run.id, session.epoch)
+
+        self.store.write(work)
+
+    def _standing(self, session: Session) -> Any:
+        latest = self.saver.get_tuple(_root(session.run.id))
+        value = latest.checkpoint["channel_values"].get(CHANNEL) if latest else None
+        return turn_standing(value or {}, session.run.turn)
+
+
+def _root(run_id: str) -> RunnableConfig:
+    return {"configurable": {"thread_id": run_id, "checkpoint_ns": ""}}
+
+
+def _not_bound(config: RunnableConfig) -> StateSnapshot:
+    raise RuntimeError("The driver has no graph yet.")
+
+
+def _halted(halt: Halt | None) -> tuple[RunStatus, str, None] | None:
+    if halt is None:
+        return None
+    attention = isinstance(halt, NeedsAttention)
+    return RunStatus.NEEDS_ATTENTION if attention else RunStatus.STOPPED, halt.sentence, None
+
+
+def _failed(error: BaseException | None) -> tuple[RunStatus, str, None] | None:
+    if error is None:
+        return None
+    said = str(error) or type(error).__name__
+    return RunStatus.FAILED, f"{type(error).__name__}: {said}"[:2000], None
+
+
+def _lost(step: str, review_id: str) -> str:
+    return (
+        f"The workflow ended, but step {step!r} of review {review_id!r} was never committed: it is not"
+        " in the workflow any more, or the run was changed. Restart the run or stop it."
+    )
+
+
+def _moved(run: RunRecord, now: Any) -> Any:
+    return entry(
+        f"run.{run.status.value}",
+        at=now,
+        actor="engine",
+        run_id=run.id,
+        subject=run.id,
+        reason=run.reason,
+        reliability=run.reliability,
+    )

@@ -1,0 +1,189 @@
+"""What a caller hands to a gated graph, and what LangGraph is given for it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.types import Command, StateSnapshot
+
+from hitl.audit import entry
+from hitl.errors import ResumeRefused
+from hitl.graph import questions
+from hitl.graph.driver import LEASE, Advance, Driver
+from hitl.graph.leases import OWNER
+from hitl.graph.session import Session
+from hitl.ids import new_id
+from hitl.models import MailKind, RunRecord, RunStatus
+from hitl.policy import run_coin
+from hitl.ports import Transaction
+from hitl.reviews import supersede
+
+_KEPT = ("recursion_limit", "tags", "metadata", "max_concurrency")
+"""Parts of a caller's config that later advances of the run need again."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An advance that was opened for a caller, and what LangGraph gets as input."""
+
+    advance: Advance
+    input: Any
+
+
+def enter(driver: Driver, input: Any, config: RunnableConfig, *, initiator: str | None) -> Entry:
+    """Open an advance for a caller's input.
+
+    A new thread id is a new run. New input on a run opens a turn, and what was waiting is superseded.
+
+    Raises:
+        ResumeRefused: The caller resumes a gate, or names an old snapshot.
+        RunBusy: Another thread or process is advancing the run.
+    """
+    conf = config.get("configurable", {})
+    _refuse_snapshots(conf)
+    run_id = str(conf.get("thread_id") or new_id("run", driver.wiring.clock()))
+    known = driver.store.read(lambda r: r.find_run(run_id))
+    if known is None:
+        epoch = _begin(driver, run_id, input, config, initiator)
+        return Entry(driver.taken(run_id, epoch, config), input)
+    advance = driver.open(run_id, config)
+    try:
+        return _continue(driver, advance, input, config)
+    except BaseException:
+        driver.give_back(advance)
+        raise
+
+
+def _refuse_snapshots(conf: dict[str, Any]) -> None:
+    for key in ("checkpoint_id", "checkpoint_ns"):
+        if conf.get(key):
+            raise ResumeRefused(
+                f"`{key}` was given: running on from an old snapshot would repeat what was decided"
+                " since. Nothing was run. Deny a review with the remedy rollback instead."
+            )
+
+
+def _begin(
+    driver: Driver, run_id: str, input: Any, config: RunnableConfig, initiator: str | None
+) -> int:
+    wiring = driver.wiring
+    now = wiring.clock()
+    frozen = wiring.serde.dumps_typed(stored_input(input, config))
+    run = RunRecord(
+        id=run_id,
+        workflow=wiring.workflow,
+        workflow_version=wiring.version,
+        policy_hash=wiring.policy_hash,
+        initiator=initiator,
+        created_at=now,
+        updated_at=now,
+        full_spot_check=run_coin(wiring.secret, run_id) < wiring.policy.spot_check_runs,
+    )
+
+    def work(t: Transaction) -> int:
+        t.add_run(run, frozen)
+        t.append_audit(run_id, _started(run, now))
+        t.put_mail(run_id, MailKind.START, key=f"start:{run_id}", due_at=now)
+        epoch = t.claim_run(run_id, OWNER, now=now, lease=LEASE)
+        assert epoch is not None  # noqa: S101 - just inserted
+        return epoch
+
+    return driver.store.write(work)
+
+
+def stored_input(input: Any, config: RunnableConfig) -> dict[str, Any]:
+    """Return what is kept of a call: the input, and the config that later advances need again."""
+    kept = {k: config[k] for k in _KEPT if config.get(k)}  # type: ignore[literal-required]
+    own = {
+        k: v
+        for k, v in config.get("configurable", {}).items()
+        if not k.startswith("__") and isinstance(v, (str, int, float, bool))
+    }
+    return {"input": input, "config": {**kept, "configurable": own}}
+
+
+def _continue(driver: Driver, advance: Advance, input: Any, config: RunnableConfig) -> Entry:
+    session = advance.session
+    snapshot = driver.snapshot_of(advance.config)
+    if isinstance(input, Command) and input.resume is not None:
+        _check_resume(input.resume, snapshot)
+        _answered_by_caller(driver, session, snapshot)
+        return Entry(advance, input)
+    if input is None:
+        return Entry(advance, next_input(driver, advance, snapshot))
+    _new_turn(driver, session, input, config)
+    return Entry(advance, input)
+
+
+def _check_resume(resume: Any, snapshot: StateSnapshot) -> None:
+    gates = {i.id for i in snapshot.interrupts if questions.is_gate(i)}
+    native = [i.id for i in snapshot.interrupts if i.id not in gates]
+    named = set(resume) if isinstance(resume, dict) else set()
+    if named & gates or (gates and not native) or (gates and not named & set(native)):
+        raise ResumeRefused(
+            "`Command(resume=...)` was aimed at a gate: only a decision on its review lets a gate"
+            " pass. Nothing was run. Decide it with `app.queue.decide`, the pages or `hitl decide`."
+        )
+
+
+def _answered_by_caller(driver: Driver, session: Session, snapshot: StateSnapshot) -> None:
+    """Close the questions' reviews: the caller answers them with LangGraph's own words."""
+    now = driver.wiring.clock()
+    if not any(not questions.is_gate(i) for i in snapshot.interrupts):
+        return
+    driver.store.write(lambda t: questions.close_answered(t, session, snapshot, now=now))
+
+
+def _new_turn(driver: Driver, session: Session, input: Any, config: RunnableConfig) -> None:
+    wiring = driver.wiring
+    now = wiring.clock()
+    frozen = wiring.serde.dumps_typed(stored_input(input, config))
+    run = session.run.model_copy(
+        update={
+            "turn": session.run.turn + 1,
+            "status": RunStatus.RUNNING,
+            "reason": "",
+            "policy_hash": wiring.policy_hash,
+            "workflow_version": wiring.version,
+            "updated_at": now,
+        }
+    )
+
+    def work(t: Transaction) -> None:
+        t.check_epoch(run.id, session.epoch)
+        supersede(t, run.id, reason="The run was given new input.", now=now)
+        t.drop_proposals(run.id)
+        t.set_run(run)
+        t.set_run_input(run.id, frozen)
+        t.put_mail(run.id, MailKind.INPUT, key=f"input:{run.id}:{run.turn}", due_at=now)
+        t.append_audit(run.id, _started(run, now))
+
+    driver.store.write(work)
+    session.reload(run)
+
+
+def next_input(driver: Driver, advance: Advance, snapshot: StateSnapshot) -> Any:
+    """Return what LangGraph is given to go on: the turn's input, answers to questions, or nothing."""
+    session = advance.session
+    if not driver.saw_input(session):
+        kept = driver.store.read(lambda r: r.run_input(session.run.id))
+        return driver.wiring.serde.loads_typed(kept)["input"] if kept is not None else None
+    asked = list(questions.pending(snapshot))
+    if not asked:
+        return None
+    resume = driver.store.read(lambda r: questions.answers(r, session, asked))
+    return Command(resume=resume) if resume else None
+
+
+def _started(run: RunRecord, now: Any) -> Any:
+    return entry(
+        "run.started" if run.turn == 1 else "run.input",
+        at=now,
+        actor=run.initiator or "engine",
+        run_id=run.id,
+        subject=run.id,
+        turn=run.turn,
+        workflow=run.workflow,
+        workflow_version=run.workflow_version,
+        policy_hash=run.policy_hash,
+    )

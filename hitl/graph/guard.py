@@ -1,0 +1,150 @@
+"""The gated graph as callers see it: LangGraph's own methods, with the driver in front of them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig, ensure_config
+from langgraph.pregel import Pregel
+
+from hitl.audit import entry as audit_entry
+from hitl.errors import RunStopped
+from hitl.graph.driver import Advance, Driver
+from hitl.graph.entry import Entry, enter, next_input
+from hitl.graph.lg import SESSION_KEY
+from hitl.models import RunStatus
+from hitl.ports import Transaction
+from hitl.reviews import supersede
+
+
+class Guarded(Pregel[Any, Any, Any, Any]):
+    """Mixed in before the compiled graph's own class; `hitl_driver` is set on the subclass."""
+
+    hitl_driver: Driver
+
+    def stream(
+        self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Iterator[Any]:
+        """See LangGraph. Opens an advance; durability is always "sync"."""
+        if _is_inside(config):
+            yield from super().stream(input, config, **kwargs)
+            return
+        entry = self._enter(input, config)
+        yield from self.hitl_stream(entry, kwargs)
+
+    def hitl_stream(self, entry: Entry, kwargs: dict[str, Any]) -> Iterator[Any]:
+        """Stream an advance that is open, over rollbacks, to its end; record how it ended."""
+        kwargs["durability"] = "sync"
+        while True:
+            advance = entry.advance
+            with self.hitl_driver.advancing(advance):
+                yield from super().stream(entry.input, advance.config, **kwargs)
+            if not advance.again:
+                break
+            entry = self._reopen(advance)
+        _raise_halt(advance)
+
+    async def astream(
+        self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> AsyncIterator[Any]:
+        """See `stream`."""
+        if _is_inside(config):
+            async for chunk in super().astream(input, config, **kwargs):
+                yield chunk
+            return
+        entry = await asyncio.to_thread(self._enter, input, config)
+        kwargs["durability"] = "sync"
+        while True:
+            advance = entry.advance
+            async with self.hitl_driver.aadvancing(advance):
+                async for chunk in super().astream(entry.input, advance.config, **kwargs):
+                    yield chunk
+            if not advance.again:
+                break
+            entry = await asyncio.to_thread(self._reopen, advance)
+        _raise_halt(advance)
+
+    def _enter(self, input: Any, config: RunnableConfig | None) -> Entry:
+        merged = ensure_config(config)
+        initiator = merged.get("configurable", {}).pop("hitl_initiator", None)
+        return enter(self.hitl_driver, input, merged, initiator=initiator)
+
+    def _reopen(self, advance: Advance) -> Entry:
+        """Go on after a rollback."""
+        again = self.hitl_driver.open(advance.session.run.id, advance.config)
+        snapshot = self.hitl_driver.snapshot_of(again.config)
+        return Entry(again, next_input(self.hitl_driver, again, snapshot))
+
+    def bulk_update_state(
+        self, config: RunnableConfig, supersteps: Sequence[Sequence[Any]]
+    ) -> RunnableConfig:
+        """See LangGraph. Supersedes what waits, is audited, and voids the verified snapshot."""
+        if _is_inside(config):
+            return super().bulk_update_state(config, supersteps)
+        advance = self._taken_for_update(config)
+        try:
+            done = super().bulk_update_state(advance.config, supersteps)
+        finally:
+            _updated(self.hitl_driver, advance)
+        return done
+
+    async def abulk_update_state(
+        self, config: RunnableConfig, supersteps: Sequence[Sequence[Any]]
+    ) -> RunnableConfig:
+        """See `bulk_update_state`."""
+        if _is_inside(config):
+            return await super().abulk_update_state(config, supersteps)
+        advance = await asyncio.to_thread(self._taken_for_update, config)
+        try:
+            done = await super().abulk_update_state(advance.config, supersteps)
+        finally:
+            await asyncio.to_thread(_updated, self.hitl_driver, advance)
+        return done
+
+    def _taken_for_update(self, config: RunnableConfig) -> Advance:
+        run_id = str(config["configurable"]["thread_id"])
+        self.hitl_driver.adopt(run_id)
+        return self.hitl_driver.open(run_id, ensure_config(config))
+
+
+def guarded(graph: Pregel[Any, Any, Any, Any], driver: Driver) -> Any:
+    """Return `graph` with the driver in front of its methods; it stays an instance of its class."""
+    kind = type(graph)
+    graph.__class__ = type(kind.__name__, (Guarded, kind), {"hitl_driver": driver})
+    driver.snapshot_of = lambda config: graph.get_state(config, subgraphs=True)
+    return graph
+
+
+def _is_inside(config: RunnableConfig | None) -> bool:
+    return SESSION_KEY in (config or {}).get("configurable", {})
+
+
+def _raise_halt(advance: Advance) -> None:
+    if advance.halted is not None and not advance.again:
+        run = advance.session.run
+        status = RunStatus.STOPPED
+        raise RunStopped(run.id, status.value, advance.halted.sentence)
+
+
+def _updated(driver: Driver, advance: Advance) -> None:
+    session = advance.session
+    now = driver.wiring.clock()
+
+    def work(t: Transaction) -> None:
+        t.check_epoch(session.run.id, session.epoch)
+        supersede(t, session.run.id, reason="The run's state was updated by hand.", now=now)
+        t.drop_proposals(session.run.id)
+        t.append_audit(
+            session.run.id,
+            audit_entry(
+                "run.state_updated",
+                at=now,
+                actor="operator",
+                run_id=session.run.id,
+                subject=session.run.id,
+            ),
+        )
+        t.release_run(session.run.id, session.epoch)
+
+    driver.leases.let_go(session.run.id)
+    driver.store.write(work)

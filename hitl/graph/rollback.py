@@ -1,0 +1,108 @@
+"""Back to the last verified point: which snapshot that is, and the fork that makes it the newest."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import CheckpointTuple
+
+from hitl.audit import entry
+from hitl.graph.lg import CHANNEL, forked
+from hitl.graph.saver import FencedSaver
+from hitl.graph.session import Session
+from hitl.graph.signals import NeedsAttention, RollBack
+from hitl.graph.task import turn_standing
+from hitl.models import GateRow, MailKind, Place, RunRecord
+from hitl.ports import Transaction
+from hitl.reviews import supersede
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a rollback goes, and which gates it undoes."""
+
+    snapshot: CheckpointTuple
+    undone: tuple[GateRow, ...]
+
+
+def find_target(
+    saver: FencedSaver, session: Session, halt: RollBack, config: RunnableConfig
+) -> Target:
+    """Return the newest snapshot of which every write was verified; the turn's input at the latest.
+
+    Raises:
+        NeedsAttention: The way there crosses a manual state update, or an effect that was executed.
+    """
+    rows = session.wiring.store.read(lambda r: r.gates(session.run.id, live_only=True))
+    for snapshot in saver.list(config):
+        if _qualifies(snapshot, session.run.turn):
+            return _checked(snapshot, rows, halt)
+        if snapshot.metadata.get("source") == "update":
+            raise NeedsAttention(
+                halt.review_id,
+                f"{halt.sentence} The run cannot go back past a manual state update; set the state"
+                " again, restart the run or stop it.",
+            )
+    raise NeedsAttention(
+        halt.review_id,
+        f"{halt.sentence} There is no verified point to go back to; restart the run.",
+    )
+
+
+def _qualifies(snapshot: CheckpointTuple, turn: int) -> bool:
+    source = snapshot.metadata.get("source")
+    if source == "update":
+        return False
+    if source == "input":
+        return True
+    value = snapshot.checkpoint["channel_values"].get(CHANNEL) or {}
+    return turn_standing(value, turn).unverified == 0
+
+
+def _checked(snapshot: CheckpointTuple, rows: list[GateRow], halt: RollBack) -> Target:
+    since = snapshot.checkpoint["id"]
+    undone = tuple(r for r in rows if r.root_checkpoint_id >= since and r.committed_at is not None)
+    done = [r for r in undone if r.name.place is Place.BEFORE]
+    if done:
+        raise NeedsAttention(
+            halt.review_id,
+            f"{halt.sentence} Going back would pass step {done[0].name.step!r}, whose effect already"
+            " happened and cannot be undone here; undo it by hand, then restart the run or stop it.",
+        )
+    return Target(snapshot, undone)
+
+
+def roll_back(
+    t: Transaction,
+    saver: FencedSaver,
+    session: Session,
+    target: Target,
+    halt: RollBack,
+    config: RunnableConfig,
+) -> RunRecord:
+    """Fork, supersede and record in one transaction; return the run on its new branch."""
+    run, now = session.run, session.wiring.clock()
+    t.check_epoch(run.id, session.epoch)
+    saver.put_in(t, *forked(target.snapshot, config))
+    review = t.review(halt.review_id)
+    decision_id = review.decision.decision_id if review.decision else halt.review_id
+    t.undo_gates(run.id, [r.id for r in target.undone], at=now, by_decision=decision_id)
+    t.drop_proposals(run.id)
+    supersede(t, run.id, reason="The run was rolled back.", now=now)
+    moved = run.model_copy(update={"branch": run.branch + 1, "updated_at": now})
+    t.set_run(moved)
+    t.append_audit(run.id, _entry(run, halt, target, now))
+    t.put_mail(run.id, MailKind.WAKE, key=f"rolled_back:{run.id}:{moved.branch}", due_at=now)
+    return moved
+
+
+def _entry(run: RunRecord, halt: RollBack, target: Target, now: Any) -> Any:
+    return entry(
+        "run.rolled_back",
+        at=now,
+        actor="engine",
+        run_id=run.id,
+        subject=halt.review_id,
+        to_checkpoint=target.snapshot.checkpoint["id"],
+        undone=[r.id for r in target.undone],
+    )

@@ -1,0 +1,197 @@
+"""Where the gates go in: a shallow copy of the compiled graph, each node's body replaced.
+
+The user's graph object, schemas, outputs and streams stay untouched.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from langgraph.channels.last_value import LastValue
+from langgraph.graph import StateGraph
+from langgraph.pregel import Pregel
+
+from hitl.canonical import content_hash
+from hitl.errors import ConfigurationError
+from hitl.graph.answers import AnswerForm, field_types
+from hitl.graph.gate import gated_node
+from hitl.graph.lg import (
+    CHANNEL,
+    StandingChannel,
+    node_reads,
+    replace_body,
+    shallow_copy,
+    state_keys,
+    visible_nodes,
+)
+from hitl.graph.session import Wiring
+from hitl.graph.task import GateSpec, add_to_channel
+from hitl.models import Place
+from hitl.policy import Checkpoint
+
+Graph = Pregel[Any, Any, Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One step of a workflow, as found in the graph."""
+
+    path: str
+    graph: Graph
+    """The graph it is in."""
+    name: str
+    through: bool
+    """Whether that graph holds all of its parents' state, up to the root."""
+
+
+def compiled(graph: Any) -> Graph:
+    """Return `graph` compiled.
+
+    Raises:
+        ConfigurationError: It is no LangGraph graph, or brings its own checkpointer.
+    """
+    found = graph.compile() if isinstance(graph, StateGraph) else graph
+    if not isinstance(found, Pregel):
+        raise ConfigurationError(
+            f"hitl wraps LangGraph graphs; this is a {type(graph).__name__}. Pass a StateGraph, a"
+            " compiled graph or an agent."
+        )
+    if found.checkpointer not in (None, False):
+        raise ConfigurationError(
+            f"This graph was compiled with a {type(found.checkpointer).__name__}; hitl keeps the"
+            " snapshots in its own store. Compile it without a checkpointer and name the database"
+            " in `store=`."
+        )
+    return found
+
+
+def nodes(graph: Graph, prefix: str = "", *, through: bool = True) -> Iterator[Node]:
+    """Yield the steps of a graph, subgraphs included, parents first.
+
+    Raises:
+        ConfigurationError: A subgraph has its own checkpointer setting.
+    """
+    for name, node in visible_nodes(graph):
+        yield Node(prefix + name, graph, name, through)
+        child = node.bound
+        if not isinstance(child, Pregel):
+            continue
+        if child.checkpointer is not None:
+            raise ConfigurationError(
+                f"Subgraph {prefix + name!r} has a checkpointer setting of its own; a retried gate"
+                " would leave denied work in its history. Compile it without one."
+            )
+        inside = through and state_keys(child) >= state_keys(graph)
+        yield from nodes(child, f"{prefix}{name}/", through=inside)
+
+
+def workflow_version(graph: Graph) -> str:
+    """Return a hash of the workflow's shape: its steps, what triggers them, what they read."""
+    shape = {
+        n.path: [sorted(n.graph.nodes[n.name].triggers), sorted(node_reads(n.graph.nodes[n.name]))]
+        for n in nodes(graph)
+    }
+    return content_hash(shape)[:16]  # type: ignore[arg-type] # lists of strings are JSON
+
+
+def instrument(graph: Graph, wiring: Wiring, prefix: str = "", *, through: bool = True) -> Graph:
+    """Return a copy of `graph` with a gate in every step, subgraphs included."""
+    new = shallow_copy(graph)
+    channel = StandingChannel(dict, add_to_channel)
+    channel.key = CHANNEL
+    new.channels[CHANNEL] = channel
+    for name, node in visible_nodes(graph):
+        body, subgraphs = node.bound, node.subgraphs
+        if isinstance(body, Pregel):
+            inside = through and state_keys(body) >= state_keys(graph)
+            body = instrument(body, wiring, f"{prefix}{name}/", through=inside)
+            subgraphs = [body]
+        spec = _spec(graph, wiring, prefix + name, name, body, through=through)
+        new.nodes[name] = replace_body(node, gated_node(spec), subgraphs)
+    new.validate()
+    return new
+
+
+def _spec(
+    graph: Graph, wiring: Wiring, path: str, name: str, body: Any, *, through: bool
+) -> GateSpec:
+    after = wiring.policy.at(path, Place.AFTER)
+    before = wiring.policy.at(path, Place.BEFORE)
+    keys = state_keys(graph)
+    return GateSpec(
+        wiring=wiring,
+        path=path,
+        name=name,
+        body=body,
+        is_graph=isinstance(body, Pregel),
+        reads_all=node_reads(graph.nodes[name]) >= keys,
+        through=through,
+        form=_form(graph, keys),
+        appending=_appending(graph, keys),
+        after=after if after or before else (Checkpoint(path),),
+        before=before,
+    )
+
+
+def _form(graph: Graph, keys: frozenset[str]) -> AnswerForm:
+    schema = getattr(getattr(graph, "builder", None), "state_schema", None)
+    types = field_types(schema) if schema is not None else {}
+    return AnswerForm({k: types.get(k, Any) for k in sorted(keys)})
+
+
+def _appending(graph: Graph, keys: frozenset[str]) -> frozenset[str]:
+    return frozenset(k for k in keys if not isinstance(graph.channels[k], LastValue))
+
+
+def notes(graph: Graph, wiring: Wiring) -> Sequence[str]:
+    """Return what the embedder should know before the first run, one sentence each."""
+    found = [*_unknown(graph, wiring), *_stalls(graph, wiring)]
+    return tuple(found)
+
+
+def _unknown(graph: Graph, wiring: Wiring) -> Iterator[str]:
+    policy = wiring.policy
+    needs = policy.reliability_below is not None
+    for node in nodes(graph):
+        declared = policy.at(node.path, Place.AFTER) + policy.at(node.path, Place.BEFORE)
+        asks = any(
+            c.confidence_below is not None or c.reliability_below is not None for c in declared
+        )
+        if (needs or asks) and not wiring.accuracy.is_known(node.path):
+            yield (
+                f"Nothing is known of how often step {node.path!r} is right until it reports a"
+                " confidence; declare `accuracy=` or calibrate it."
+            )
+
+
+def _stalls(graph: Graph, wiring: Wiring) -> Iterator[str]:
+    """Warn where a parked branch holds the others: LangGraph's supersteps are barriers."""
+    by_graph: dict[int, list[Node]] = {}
+    for node in nodes(graph):
+        by_graph.setdefault(id(node.graph), []).append(node)
+    for members in by_graph.values():
+        for node in members:
+            if not (
+                wiring.policy.at(node.path, Place.AFTER)
+                or wiring.policy.at(node.path, Place.BEFORE)
+            ):
+                continue
+            siblings = sorted(m.path for m in members if m is not node and _together(node, m))
+            if siblings:
+                names = ", ".join(repr(s) for s in siblings)
+                yield (
+                    f"While step {node.path!r} waits for a person, what follows {names} waits too:"
+                    " they run in the same superstep. Put the branches into subgraphs to part them."
+                )
+
+
+def _together(one: Node, other: Node) -> bool:
+    triggers = set(one.graph.nodes[one.name].triggers)
+    sources = _sources(one) & _sources(other)
+    return bool(sources) or bool(triggers & set(other.graph.nodes[other.name].triggers))
+
+
+def _sources(node: Node) -> set[str]:
+    builder = getattr(node.graph, "builder", None)
+    edges: set[tuple[str, str]] = getattr(builder, "edges", set())
+    return {start for start, end in edges if end == node.name}

@@ -1,0 +1,106 @@
+"""Serving the queue from this process: pages, API and the engine that advances parked runs."""
+
+import logging
+import secrets
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from hitl.engines import EmbeddedEngine
+from hitl.errors import ConfigurationError
+from hitl.ports import Clock, Store
+from hitl.reviews import ReviewQueue
+
+_log = logging.getLogger(__name__)
+
+LOOPBACK = "127.0.0.1"
+
+
+class Announcing(Protocol):
+    """A store that can tell other processes where its queue is served."""
+
+    def announce(self, url: str, token: str) -> None:
+        """Write the address and the API token where only this user can read them."""
+        ...
+
+
+@dataclass(frozen=True)
+class Server:
+    """What is served: an app on a bound socket. `run` blocks until it is stopped."""
+
+    app: Any
+    listener: socket.socket
+    url: str
+    """Where the pages are; carries the one-time token."""
+
+    def run(self) -> None:
+        """Serve until SIGINT or SIGTERM."""
+        import uvicorn  # noqa: PLC0415 - only the serving process needs it
+
+        config = uvicorn.Config(self.app, log_level="warning", access_log=False)
+        uvicorn.Server(config).run(sockets=[self.listener])
+
+
+def prepare(
+    queue: ReviewQueue,
+    store: Store,
+    *,
+    title: str,
+    port: int,
+    reviewer: str,
+    extra_routers: Sequence[Any] = (),
+) -> Server:
+    """Bind the port on 127.0.0.1 and build the pages and the API over `queue`.
+
+    Args:
+        queue: The review service.
+        store: Its store; told the address, so that `hitl decide` in a second process comes here.
+        title: Shown at the top of the pages.
+        port: 0 takes a free one.
+        reviewer: The name decisions on the pages carry.
+        extra_routers: FastAPI routers mounted beside the pages.
+
+    Raises:
+        ConfigurationError: The port is taken.
+    """
+    from review_ui import create_app  # noqa: PLC0415 - `import hitl` must not load the web pages
+    from review_ui.api import create_api  # noqa: PLC0415
+
+    listener = _bind(port)
+    address = f"http://{LOOPBACK}:{listener.getsockname()[1]}"
+    page_token, api_token = secrets.token_urlsafe(24), secrets.token_urlsafe(32)
+    routers = [create_api(queue, token=api_token), *extra_routers]
+    app = create_app(queue, title=title, token=page_token, reviewer=reviewer, extra_routers=routers)
+    if isinstance(store, _announcing()):
+        store.announce(address, api_token)
+    return Server(app, listener, f"{address}/?token={page_token}")
+
+
+def engine_for(
+    store: Store, clock: Clock, advance: Callable[[str], None], queue: ReviewQueue
+) -> EmbeddedEngine:
+    """Return a started engine that advances due runs and fires timers."""
+    engine = EmbeddedEngine(store, clock=clock)
+    engine.serve(advance, sweep=queue.sweep)
+    return engine
+
+
+def _bind(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((LOOPBACK, port))
+    except OSError as problem:
+        listener.close()
+        raise ConfigurationError(
+            f"Port {port} on {LOOPBACK} cannot be used ({problem.strerror}); choose another with"
+            " `port=` or `--port`."
+        ) from problem
+    return listener
+
+
+def _announcing() -> type:
+    from hitl.stores import SqliteStore  # noqa: PLC0415 - names the one store that has a lock file
+
+    return SqliteStore
