@@ -58,7 +58,7 @@ def wrap(
         policy: When to ask. None: before steps with `metadata={"effect": True}`, and 2 % spot
             checks.
         store: A store, or its URL; `sqlite:///file.db`, or `sqlite://` for memory.
-        name: The workflow's name; the graph's own when None.
+        name: The workflow's name; the graph's own when None, and "workflow" when it has none.
         calibrators: By step path: a function from reported confidence to P(right). Its `name` and
             `cutoff` attributes are logged when it has them.
         allow_types: Types in the state besides those its schemas name. Anything else in a stored
@@ -78,13 +78,18 @@ def wrap(
             raise ConfigurationError(
                 f"A calibrator names step {checkpoint!r}; the graph has {', '.join(map(repr, sorted(steps)))}."
             )
-    title = name or base.get_name()
+    title = name or _name_of(base)
     opened = open_store(store, clock=clock) if isinstance(store, str) else store
     return Workflow(
         base,
         _wiring(base, rules, opened, clock, title, calibrators or {}, allow_types),
         context=context,
     )
+
+
+def _name_of(graph: Any) -> str:
+    own = str(graph.get_name())
+    return "workflow" if own in ("LangGraph", "Pregel") else own
 
 
 def _default_policy(graph: Any) -> EscalationPolicy:

@@ -5,7 +5,7 @@ import secrets
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from hitl.engines import EmbeddedEngine
 from hitl.errors import ConfigurationError
@@ -17,6 +17,7 @@ _log = logging.getLogger(__name__)
 LOOPBACK = "127.0.0.1"
 
 
+@runtime_checkable
 class Announcing(Protocol):
     """A store that can tell other processes where its queue is served."""
 
@@ -72,7 +73,7 @@ def prepare(
     page_token, api_token = secrets.token_urlsafe(24), secrets.token_urlsafe(32)
     routers = [create_api(queue, token=api_token), *extra_routers]
     app = create_app(queue, title=title, token=page_token, reviewer=reviewer, extra_routers=routers)
-    if isinstance(store, _announcing()):
+    if isinstance(store, Announcing):
         store.announce(address, api_token)
     return Server(app, listener, f"{address}/?token={page_token}")
 
@@ -99,8 +100,3 @@ def _bind(port: int) -> socket.socket:
         ) from problem
     return listener
 
-
-def _announcing() -> type:
-    from hitl.stores import SqliteStore  # noqa: PLC0415 - names the one store that has a lock file
-
-    return SqliteStore
