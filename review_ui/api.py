@@ -142,7 +142,7 @@ def _add_runs(v1: APIRouter, queue: ReviewQueue) -> None:
         following = found[-1].id if len(found) == limit else None
         return _answer(RunPage(runs=tuple(found), next=following))
 
-    @v1.get("/runs/{run_id}", response_model=RunRecord)
+    @v1.get("/runs/{run_id:path}", response_model=RunRecord)
     def read_run(run_id: str) -> Response:
         """Return one run."""
         return _answer(queue.run(run_id))

@@ -1,0 +1,103 @@
+import pytest
+
+from hitl.errors import InvalidAnswer
+from hitl.models import Place, RemedyKind
+from hitl.reviews.answers import depth
+from tests.decisions.desk import Desk
+
+
+def answer(desk: Desk, value: object, *, verdict: str = "deny", **changes: object):
+    review = desk.open(**changes)
+    return desk.queue.decide(
+        "rev_1", verdict, by="ana", proposal_hash=review.proposal_hash, answer=value
+    )
+
+
+def test_an_answer_is_the_remedy_and_is_kept(desk: Desk):
+    decision = answer(desk, {"amount": 1234, "payee": "Alba"})
+
+    assert decision.remedy is RemedyKind.ANSWER
+    assert decision.has_answer
+    assert desk.queue.get("rev_1").decision == decision
+    assert decision.answer == {"amount": 1234, "payee": "Alba"}
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        ({"amount": "many"}, "field 'amount' does not fit: 'many' is not of type 'integer'"),
+        ({}, "'amount' is a required property"),
+        ({"amount": 1, "tip": 2}, "'tip'"),  # unknown fields are refused
+        (None, "does not fit"),  # null is an answer, and not of this schema
+        ({"amount": float("nan")}, "JSON cannot carry"),
+        ({"amount": 2**53 + 1}, "JSON cannot carry"),
+        ({"amount": 1, "payee": "\ud800"}, "JSON cannot carry"),
+        ({"amount": 1, "payee": "x" * 300_000}, "at most 262144"),
+    ],
+)
+def test_an_answer_that_does_not_fit_is_refused_by_its_field(desk: Desk, value, sentence: str):
+    with pytest.raises(InvalidAnswer) as refused:
+        answer(desk, value)
+
+    assert sentence in str(refused.value)
+    assert len(str(refused.value)) < 500
+    assert desk.actions() == ["review.opened"]
+
+
+def test_null_is_an_answer(desk: Desk):
+    decision = answer(desk, None, answer_schema={"type": ["null", "integer"]})
+
+    assert decision.has_answer
+    assert decision.answer is None
+
+
+def test_an_answer_nested_too_deep_is_refused(desk: Desk):
+    value: object = 1
+    for _ in range(33):
+        value = [value]
+
+    with pytest.raises(InvalidAnswer, match="32 levels deep"):
+        answer(desk, value, answer_schema={})
+
+
+@pytest.mark.parametrize(
+    ("value", "levels"), [(1, 0), ([], 1), ({"a": [1]}, 2), ([{}, [[]]], 3), ("x", 0)]
+)
+def test_depth_counts_containers(value, levels: int):
+    assert depth(value) == levels
+
+
+def test_no_answer_where_none_is_allowed(desk: Desk):
+    with pytest.raises(InvalidAnswer, match="takes no answer"):
+        answer(desk, 1, answer_schema=None)
+
+
+def test_an_unusable_schema_refuses_every_answer(desk: Desk):
+    with pytest.raises(InvalidAnswer, match="schema is not usable"):
+        answer(desk, 1, answer_schema={"type": 5})
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9/x.json", "file:///etc/hostname"])
+def test_a_schema_never_makes_the_process_fetch_an_address(desk: Desk, address: str):
+    with pytest.raises(InvalidAnswer, match="schema is not usable"):
+        answer(desk, 1, answer_schema={"$ref": address})
+
+
+def test_a_question_is_answered_by_an_approve(desk: Desk):
+    decision = answer(
+        desk, "the one in Bari", verdict="approve", place=Place.QUESTION, answer_schema=None
+    )
+
+    assert (decision.verdict, decision.answer) == ("approve", "the one in Bari")
+
+
+def test_a_questions_answer_is_validated_where_it_has_a_schema(desk: Desk):
+    with pytest.raises(InvalidAnswer, match="'amount'"):
+        answer(desk, {"amount": "?"}, verdict="approve", place=Place.QUESTION)
+
+
+def test_a_spot_checks_deny_may_carry_the_right_value(desk: Desk):
+    decision = answer(desk, {"amount": 7}, blocking=False)
+
+    assert decision.remedy is None
+    assert decision.answer == {"amount": 7}
