@@ -110,9 +110,15 @@ def tool_calls(state: Any) -> list[Mapping[str, Any]]:
     """Return the tool calls a ToolNode would run on `state`; none for other inputs."""
     if isinstance(state, Mapping) and state.get("__type") == _TOOL_CALL:
         return [state["tool_call"]]
+    if isinstance(state, list) and state and all(_is_call(item) for item in state):
+        return state
     messages = _field(state, "messages")
     last = messages[-1] if isinstance(messages, list) and messages else state
     return list(last.tool_calls) if isinstance(last, AIMessage) else []
+
+
+def _is_call(item: Any) -> bool:
+    return isinstance(item, Mapping) and item.get("type") == "tool_call" and "name" in item
 
 
 def _field(state: Any, name: str) -> Any:
