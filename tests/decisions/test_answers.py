@@ -1,19 +1,21 @@
+from typing import Any
+
 import pytest
 
 from hitl.errors import InvalidAnswer
-from hitl.models import Place, RemedyKind
+from hitl.models import Decision, Place, RemedyKind
 from hitl.reviews.answers import depth
 from tests.decisions.desk import Desk
 
 
-def answer(desk: Desk, value: object, *, verdict: str = "deny", **changes: object):
+def answer(desk: Desk, value: Any, *, verdict: str = "deny", **changes: Any) -> Decision:
     review = desk.open(**changes)
     return desk.queue.decide(
         "rev_1", verdict, by="ana", proposal_hash=review.proposal_hash, answer=value
     )
 
 
-def test_an_answer_is_the_remedy_and_is_kept(desk: Desk):
+def test_an_answer_is_the_remedy_and_is_kept(desk: Desk) -> None:
     decision = answer(desk, {"amount": 1234, "payee": "Alba"})
 
     assert decision.remedy is RemedyKind.ANSWER
@@ -35,7 +37,9 @@ def test_an_answer_is_the_remedy_and_is_kept(desk: Desk):
         ({"amount": 1, "payee": "x" * 300_000}, "at most 262144"),
     ],
 )
-def test_an_answer_that_does_not_fit_is_refused_by_its_field(desk: Desk, value, sentence: str):
+def test_an_answer_that_does_not_fit_is_refused_by_its_field(
+    desk: Desk, value, sentence: str
+) -> None:
     with pytest.raises(InvalidAnswer) as refused:
         answer(desk, value)
 
@@ -44,14 +48,14 @@ def test_an_answer_that_does_not_fit_is_refused_by_its_field(desk: Desk, value, 
     assert desk.actions() == ["review.opened"]
 
 
-def test_null_is_an_answer(desk: Desk):
+def test_null_is_an_answer(desk: Desk) -> None:
     decision = answer(desk, None, answer_schema={"type": ["null", "integer"]})
 
     assert decision.has_answer
     assert decision.answer is None
 
 
-def test_an_answer_nested_too_deep_is_refused(desk: Desk):
+def test_an_answer_nested_too_deep_is_refused(desk: Desk) -> None:
     value: object = 1
     for _ in range(33):
         value = [value]
@@ -63,27 +67,27 @@ def test_an_answer_nested_too_deep_is_refused(desk: Desk):
 @pytest.mark.parametrize(
     ("value", "levels"), [(1, 0), ([], 1), ({"a": [1]}, 2), ([{}, [[]]], 3), ("x", 0)]
 )
-def test_depth_counts_containers(value, levels: int):
+def test_depth_counts_containers(value: Any, levels: int) -> None:
     assert depth(value) == levels
 
 
-def test_no_answer_where_none_is_allowed(desk: Desk):
+def test_no_answer_where_none_is_allowed(desk: Desk) -> None:
     with pytest.raises(InvalidAnswer, match="takes no answer"):
         answer(desk, 1, answer_schema=None)
 
 
-def test_an_unusable_schema_refuses_every_answer(desk: Desk):
+def test_an_unusable_schema_refuses_every_answer(desk: Desk) -> None:
     with pytest.raises(InvalidAnswer, match="schema is not usable"):
         answer(desk, 1, answer_schema={"type": 5})
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:9/x.json", "file:///etc/hostname"])
-def test_a_schema_never_makes_the_process_fetch_an_address(desk: Desk, address: str):
+def test_a_schema_never_makes_the_process_fetch_an_address(desk: Desk, address: str) -> None:
     with pytest.raises(InvalidAnswer, match="schema is not usable"):
         answer(desk, 1, answer_schema={"$ref": address})
 
 
-def test_a_question_is_answered_by_an_approve(desk: Desk):
+def test_a_question_is_answered_by_an_approve(desk: Desk) -> None:
     decision = answer(
         desk, "the one in Bari", verdict="approve", place=Place.QUESTION, answer_schema=None
     )
@@ -91,12 +95,12 @@ def test_a_question_is_answered_by_an_approve(desk: Desk):
     assert (decision.verdict, decision.answer) == ("approve", "the one in Bari")
 
 
-def test_a_questions_answer_is_validated_where_it_has_a_schema(desk: Desk):
+def test_a_questions_answer_is_validated_where_it_has_a_schema(desk: Desk) -> None:
     with pytest.raises(InvalidAnswer, match="'amount'"):
         answer(desk, {"amount": "?"}, verdict="approve", place=Place.QUESTION)
 
 
-def test_a_spot_checks_deny_may_carry_the_right_value(desk: Desk):
+def test_a_spot_checks_deny_may_carry_the_right_value(desk: Desk) -> None:
     decision = answer(desk, {"amount": 7}, blocking=False)
 
     assert decision.remedy is None

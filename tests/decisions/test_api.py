@@ -28,7 +28,7 @@ def decide(http: TestClient, review: Review, **changes: Any) -> Any:
     return http.post(f"/v1/reviews/{review.id}/decision", json=kept)
 
 
-def test_it_says_that_it_is_alive_to_anybody(desk: Desk):
+def test_it_says_that_it_is_alive_to_anybody(desk: Desk) -> None:
     app = FastAPI()
     app.include_router(create_api(desk.queue, token=TOKEN))
 
@@ -60,11 +60,13 @@ def test_it_says_that_it_is_alive_to_anybody(desk: Desk):
         ("GET", "/v1/audit"),
     ],
 )
-def test_nobody_comes_in_without_the_token(desk: Desk, method: str, path: str, header):
+def test_nobody_comes_in_without_the_token(
+    desk: Desk, method: str, path: str, header: dict[str, str]
+) -> None:
     desk.open()
     app = FastAPI()
     app.include_router(create_api(desk.queue, token=TOKEN))
-    encoded = {name: value.encode("latin-1") for name, value in header.items()}
+    encoded = {name.encode(): value.encode("latin-1") for name, value in header.items()}
 
     answer = TestClient(app).request(method, path, headers=encoded)
 
@@ -74,7 +76,7 @@ def test_nobody_comes_in_without_the_token(desk: Desk, method: str, path: str, h
     assert desk.actions() == ["review.opened"]
 
 
-def test_every_route_of_v1_is_behind_the_token(desk: Desk):
+def test_every_route_of_v1_is_behind_the_token(desk: Desk) -> None:
     desk.open()
     app = FastAPI()
     app.include_router(create_api(desk.queue, token=TOKEN))
@@ -89,12 +91,14 @@ def test_every_route_of_v1_is_behind_the_token(desk: Desk):
             assert answer.status_code == (200 if path == "/healthz" else 401)
 
 
-def test_a_short_token_is_refused(desk: Desk):
+def test_a_short_token_is_refused(desk: Desk) -> None:
     with pytest.raises(ValueError, match="fewer than 16"):
         create_api(desk.queue, token="secret")
 
 
-def test_a_review_is_told_with_its_proposal_hash_and_decisions(desk: Desk, http: TestClient):
+def test_a_review_is_told_with_its_proposal_hash_and_decisions(
+    desk: Desk, http: TestClient
+) -> None:
     picture = Evidence(claim="digit 3", image_png=b"\x89PNG\xff\xfe")
     review = desk.open(presentation=Presentation(title="Amount", evidence=(picture,)))
 
@@ -111,7 +115,7 @@ def test_a_review_is_told_with_its_proposal_hash_and_decisions(desk: Desk, http:
     assert [d["by"] for d in after["decisions"]] == ["ana"]
 
 
-def test_a_decision_is_saved_and_told(desk: Desk, http: TestClient):
+def test_a_decision_is_saved_and_told(desk: Desk, http: TestClient) -> None:
     review = desk.open()
 
     answer = decide(
@@ -125,13 +129,13 @@ def test_a_decision_is_saved_and_told(desk: Desk, http: TestClient):
     assert (decision.remedy, decision.answer, decision.surface) == ("answer", {"amount": 7}, "api")
 
 
-def test_who_names_nobody_decides_as_the_tokens_owner(desk: Desk, http: TestClient):
+def test_who_names_nobody_decides_as_the_tokens_owner(desk: Desk, http: TestClient) -> None:
     answer = decide(http, desk.open(), by=...)
 
     assert answer.json()["by"] == "operator"
 
 
-def test_null_is_an_answer_and_none_is_not(desk: Desk, http: TestClient):
+def test_null_is_an_answer_and_none_is_not(desk: Desk, http: TestClient) -> None:
     first = desk.open("rev_1", answer_schema={})
     second = desk.open("rev_2", answer_schema={})
 
@@ -142,7 +146,7 @@ def test_null_is_an_answer_and_none_is_not(desk: Desk, http: TestClient):
     assert (none.json()["has_answer"], none.json()["remedy"]) == (False, "retry")
 
 
-def test_the_same_decision_id_is_safe_to_send_again(desk: Desk, http: TestClient):
+def test_the_same_decision_id_is_safe_to_send_again(desk: Desk, http: TestClient) -> None:
     review = desk.open()
 
     first = decide(http, review, decision_id="click-1")
@@ -153,7 +157,7 @@ def test_the_same_decision_id_is_safe_to_send_again(desk: Desk, http: TestClient
     assert first.json() == again.json()
 
 
-def test_the_loser_is_told_the_winner(desk: Desk, http: TestClient):
+def test_the_loser_is_told_the_winner(desk: Desk, http: TestClient) -> None:
     review = desk.open()
     decide(http, review, by="ben", verdict="deny")
 
@@ -166,7 +170,7 @@ def test_the_loser_is_told_the_winner(desk: Desk, http: TestClient):
     assert "already decided by ben (deny)" in told["detail"]
 
 
-def test_every_refusal_has_its_status(desk: Desk, http: TestClient):
+def test_every_refusal_has_its_status(desk: Desk, http: TestClient) -> None:
     open_, expiring = desk.open("rev_1"), desk.open("rev_2", expires_at=NOON + timedelta(hours=1))
     cancelled = desk.open("rev_3")
     held = desk.open("rev_4")
@@ -220,7 +224,7 @@ def test_every_refusal_has_its_status(desk: Desk, http: TestClient):
         (b'{"verdict": "deny", "proposal_hash": "x", "answer": ' + b"[" * 100_000, "not JSON"),
     ],
 )
-def test_a_body_is_read_strictly(desk: Desk, http: TestClient, body: bytes, sentence: str):
+def test_a_body_is_read_strictly(desk: Desk, http: TestClient, body: bytes, sentence: str) -> None:
     desk.open()
 
     answer = http.post("/v1/reviews/rev_1/decision", content=body)
@@ -230,7 +234,7 @@ def test_a_body_is_read_strictly(desk: Desk, http: TestClient, body: bytes, sent
     assert desk.queue.get("rev_1").status == "pending"
 
 
-def test_an_answer_beyond_json_is_refused(desk: Desk, http: TestClient):
+def test_an_answer_beyond_json_is_refused(desk: Desk, http: TestClient) -> None:
     review = desk.open(answer_schema={})
     hash = review.proposal_hash
 
@@ -246,7 +250,7 @@ def test_an_answer_beyond_json_is_refused(desk: Desk, http: TestClient):
 @pytest.mark.parametrize("streamed", [True, False])
 def test_a_large_body_is_refused_before_it_is_read(
     desk: Desk, http: TestClient, path: str, streamed: bool
-):
+) -> None:
     desk.open()
     exact = b" " * (256 * 1024)
     over = iter([exact, b" "]) if streamed else exact + b" "
@@ -255,7 +259,7 @@ def test_a_large_body_is_refused_before_it_is_read(
     assert http.post(f"/v1/reviews/rev_1/{path}", content=exact).status_code == 422
 
 
-def test_a_get_never_decides(desk: Desk, http: TestClient):
+def test_a_get_never_decides(desk: Desk, http: TestClient) -> None:
     review = desk.open()
 
     for method in ("GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"):
@@ -270,7 +274,7 @@ def test_a_get_never_decides(desk: Desk, http: TestClient):
     assert desk.actions() == ["review.opened"]
 
 
-def test_a_cancelled_review_is_told_closed(desk: Desk, http: TestClient):
+def test_a_cancelled_review_is_told_closed(desk: Desk, http: TestClient) -> None:
     desk.open()
 
     answer = http.post("/v1/reviews/rev_1/cancel", json={"reason": "asked twice", "by": "ana"})
@@ -282,7 +286,7 @@ def test_a_cancelled_review_is_told_closed(desk: Desk, http: TestClient):
     assert (again.status_code, extra.status_code) == (409, 422)
 
 
-def test_lists_page_on(desk: Desk, http: TestClient):
+def test_lists_page_on(desk: Desk, http: TestClient) -> None:
     for n in range(5):
         desk.open(f"rev_{n}", run_id=f"run_{n}", blocking=n != 4)
 
@@ -295,7 +299,10 @@ def test_lists_page_on(desk: Desk, http: TestClient):
         after = {"after": page["next"]}
 
     assert seen == [f"rev_{n}" for n in range(5)]
-    by = lambda **query: [r["id"] for r in http.get("/v1/reviews", params=query).json()["reviews"]]  # noqa: E731
+
+    def by(**query: Any) -> list[str]:
+        return [r["id"] for r in http.get("/v1/reviews", params=query).json()["reviews"]]
+
     assert by(blocking="false") == ["rev_4"]
     assert by(run_id="run_2") == ["rev_2"]
     assert by(workflow="refunds") == []
@@ -306,14 +313,14 @@ def test_lists_page_on(desk: Desk, http: TestClient):
 @pytest.mark.parametrize(
     "query", ["limit=0", "limit=1001", "status=maybe", "blocking=perhaps", "limit=x"]
 )
-def test_a_query_that_is_not_understood_is_refused(http: TestClient, query: str):
+def test_a_query_that_is_not_understood_is_refused(http: TestClient, query: str) -> None:
     answer = http.get(f"/v1/reviews?{query}")
 
     assert answer.status_code == 422
     assert query.split("=")[0] in answer.json()["detail"]
 
 
-def test_runs_and_the_trail_are_told(desk: Desk, http: TestClient):
+def test_runs_and_the_trail_are_told(desk: Desk, http: TestClient) -> None:
     desk.open("rev_1", run_id="run_1")
     desk.open("rev_2", run_id="run_2")
 

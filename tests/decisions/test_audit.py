@@ -5,14 +5,14 @@ from datetime import timedelta
 import pytest
 
 from hitl.audit import GENESIS, entry, link, verify
-from hitl.models import AuditEvent
+from hitl.models import AuditEvent, JsonObject
 from tests.decisions.desk import NOON, Desk
 
 
 def trail(*, runs: int = 2, each: int = 4) -> list[AuditEvent]:
     """Return a whole trail: the runs' events take turns."""
     heads = {f"run_{n}": GENESIS for n in range(runs)}
-    events = []
+    events: list[AuditEvent] = []
     for number in range(1, each + 1):
         for run_id, prev in heads.items():
             body = entry(
@@ -36,8 +36,8 @@ def numbered(events: list[AuditEvent]) -> list[AuditEvent]:
     return [e.model_copy(update={"seq": n}) for n, e in enumerate(events, 1)]
 
 
-def test_a_link_is_the_sha256_of_the_documented_canonical_form():
-    body = {"b": 1, "a": "ü", "z": None}
+def test_a_link_is_the_sha256_of_the_documented_canonical_form() -> None:
+    body: JsonObject = {"b": 1, "a": "ü", "z": None}
     text = json.dumps(
         {"prev": GENESIS, "chain_seq": 1, "body": body},
         sort_keys=True,
@@ -53,13 +53,13 @@ def test_a_link_is_the_sha256_of_the_documented_canonical_form():
     )
 
 
-def test_a_whole_trail_has_no_finding():
+def test_a_whole_trail_has_no_finding() -> None:
     assert verify(trail()) is None
     assert verify([]) is None
     assert verify(event for event in trail()) is None
 
 
-def test_a_flipped_value_is_found_where_it_is():
+def test_a_flipped_value_is_found_where_it_is() -> None:
     events = trail()
     changed = events[3].body | {"actor": "somebody else"}
     events[3] = events[3].model_copy(update={"body": changed})
@@ -73,7 +73,7 @@ def test_a_flipped_value_is_found_where_it_is():
 
 @pytest.mark.parametrize("index", range(8))
 @pytest.mark.parametrize("field", ["prev", "hash", "chain_seq", "run_id", "seq"])
-def test_every_field_of_every_event_is_covered(index: int, field: str):
+def test_every_field_of_every_event_is_covered(index: int, field: str) -> None:
     events = trail()
     other = {"prev": "f" * 64, "hash": "f" * 64, "chain_seq": 9, "run_id": "run_x", "seq": 0}
     events[index] = events[index].model_copy(update={field: other[field]})
@@ -87,7 +87,7 @@ def test_every_field_of_every_event_is_covered(index: int, field: str):
 @pytest.mark.parametrize(
     "index", range(6)
 )  # the last event of each run needs a head kept elsewhere
-def test_a_deleted_event_is_found_at_the_next_of_its_run(index: int):
+def test_a_deleted_event_is_found_at_the_next_of_its_run(index: int) -> None:
     events = trail()
     gone = events.pop(index)
 
@@ -98,7 +98,7 @@ def test_a_deleted_event_is_found_at_the_next_of_its_run(index: int):
         assert "removed" in finding.sentence
 
 
-def test_swapped_events_are_found():
+def test_swapped_events_are_found() -> None:
     events = trail()
     events[2], events[4] = events[4], events[2]
 
@@ -108,7 +108,7 @@ def test_swapped_events_are_found():
         assert finding.run_id == "run_0"
 
 
-def test_swapped_contents_are_found():
+def test_swapped_contents_are_found() -> None:
     events = trail()
     first, second = events[2], events[4]
     events[2] = first.model_copy(update={"body": second.body})
@@ -120,7 +120,7 @@ def test_swapped_contents_are_found():
     assert finding.seq == 3
 
 
-def test_an_inserted_event_is_found():
+def test_an_inserted_event_is_found() -> None:
     events = trail()
     forged = events[2].model_copy(
         update={"prev": events[2].hash, "hash": link(events[2].hash, 3, {}), "body": {}}
@@ -134,7 +134,7 @@ def test_an_inserted_event_is_found():
     assert finding.run_id == "run_0"
 
 
-def test_an_event_moved_to_another_run_is_found():
+def test_an_event_moved_to_another_run_is_found() -> None:
     events = [e for e in trail() if e.run_id == "run_0"]
     moved = [e.model_copy(update={"run_id": "run_9"}) for e in events]
 
@@ -144,14 +144,14 @@ def test_an_event_moved_to_another_run_is_found():
     assert "belongs to run 'run_0'" in finding.sentence
 
 
-def test_a_value_without_canonical_form_is_a_finding_not_a_crash():
+def test_a_value_without_canonical_form_is_a_finding_not_a_crash() -> None:
     events = trail()
     events[0] = events[0].model_copy(update={"body": {"n": float("nan")}})
 
     assert verify(events) is not None
 
 
-def test_a_decided_desk_verifies_and_its_trail_is_gapless(desk: Desk):
+def test_a_decided_desk_verifies_and_its_trail_is_gapless(desk: Desk) -> None:
     reviews = [desk.open(f"rev_{n}", run_id=f"run_{n % 3}") for n in range(9)]
     for review in reviews[::2]:
         desk.queue.decide(review.id, "approve", by="ana", proposal_hash=review.proposal_hash)

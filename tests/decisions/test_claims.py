@@ -3,12 +3,13 @@ from datetime import timedelta
 import pytest
 
 from hitl.errors import AlreadyDecided, ClaimLost, NotAllowed, NotFound, ReviewExpired
+from hitl.models import Review
 from tests.decisions.desk import NOON, Desk
 
 LEASE = timedelta(minutes=5)
 
 
-def test_a_claim_is_held_for_its_lease(desk: Desk):
+def test_a_claim_is_held_for_its_lease(desk: Desk) -> None:
     desk.open()
 
     held = desk.queue.claim("rev_1", by="ana", fence="tab-1")
@@ -21,7 +22,7 @@ def test_a_claim_is_held_for_its_lease(desk: Desk):
     assert desk.queue.claim("rev_1", by="ben", fence="tab-2").holder == "ben"
 
 
-def test_activity_renews_it(desk: Desk):
+def test_activity_renews_it(desk: Desk) -> None:
     desk.open()
     desk.queue.claim("rev_1", by="ana", fence="tab-1")
     desk.clock.move(timedelta(minutes=4))
@@ -31,7 +32,7 @@ def test_activity_renews_it(desk: Desk):
     assert renewed.claimed_until == NOON + LEASE
 
 
-def test_a_second_tab_takes_over_and_the_first_one_loses(desk: Desk):
+def test_a_second_tab_takes_over_and_the_first_one_loses(desk: Desk) -> None:
     review = desk.open()
     desk.queue.claim("rev_1", by="ana", fence="tab-1")
     desk.queue.claim("rev_1", by="ana", fence="tab-2")
@@ -45,7 +46,7 @@ def test_a_second_tab_takes_over_and_the_first_one_loses(desk: Desk):
     )
 
 
-def test_a_decision_after_the_lease_is_refused(desk: Desk):
+def test_a_decision_after_the_lease_is_refused(desk: Desk) -> None:
     review = desk.open()
     desk.queue.claim("rev_1", by="ana", fence="tab-1")
     desk.clock.move(LEASE)
@@ -56,7 +57,7 @@ def test_a_decision_after_the_lease_is_refused(desk: Desk):
         )
 
 
-def test_a_released_review_is_free(desk: Desk):
+def test_a_released_review_is_free(desk: Desk) -> None:
     desk.open()
     desk.queue.claim("rev_1", by="ana", fence="tab-1")
 
@@ -71,7 +72,7 @@ def test_a_released_review_is_free(desk: Desk):
     assert desk.queue.claim("rev_1", by="ben", fence="tab-3").holder == "ben"
 
 
-def test_an_answer_that_can_be_undone_is_not_released(desk: Desk):
+def test_an_answer_that_can_be_undone_is_not_released(desk: Desk) -> None:
     review = desk.open()
     desk.queue.claim("rev_1", by="ana", fence="tab-1")
     desk.queue.intend(
@@ -89,7 +90,7 @@ def test_an_answer_that_can_be_undone_is_not_released(desk: Desk):
     assert desk.queue.intent("rev_1") is not None
 
 
-def test_the_next_is_the_first_due_that_is_free_and_allowed(desk: Desk):
+def test_the_next_is_the_first_due_that_is_free_and_allowed(desk: Desk) -> None:
     desk.open("rev_late", due_at=NOON + timedelta(hours=3))
     desk.open("rev_whenever")
     desk.open("rev_own", due_at=NOON + timedelta(hours=1), initiator="ana")
@@ -97,7 +98,9 @@ def test_the_next_is_the_first_due_that_is_free_and_allowed(desk: Desk):
     desk.open("rev_other", due_at=NOON, workflow="refunds")
     desk.queue.claim("rev_soon", by="ben", fence="tab-b")
 
-    take = lambda: desk.queue.claim_next(by="ana", fence="tab-a", workflow="payments")  # noqa: E731
+    def take() -> Review | None:
+        return desk.queue.claim_next(by="ana", fence="tab-a", workflow="payments")
+
     first = take()
     assert first is not None
     assert first.id == "rev_late"
@@ -110,7 +113,7 @@ def test_the_next_is_the_first_due_that_is_free_and_allowed(desk: Desk):
     assert take() is None
 
 
-def test_a_second_tab_is_given_another_review(desk: Desk):
+def test_a_second_tab_is_given_another_review(desk: Desk) -> None:
     desk.open("rev_1")
     desk.open("rev_2")
 
@@ -122,7 +125,7 @@ def test_a_second_tab_is_given_another_review(desk: Desk):
     assert {first.id, second.id} == {"rev_1", "rev_2"}
 
 
-def test_many_held_reviews_do_not_hide_a_free_one(desk: Desk):
+def test_many_held_reviews_do_not_hide_a_free_one(desk: Desk) -> None:
     for n in range(60):
         desk.open(f"rev_{n:02}")
         if n < 59:
@@ -134,7 +137,7 @@ def test_many_held_reviews_do_not_hide_a_free_one(desk: Desk):
     assert got.id == "rev_59"
 
 
-def test_what_cannot_be_decided_cannot_be_claimed(desk: Desk):
+def test_what_cannot_be_decided_cannot_be_claimed(desk: Desk) -> None:
     review = desk.open("rev_1", expires_at=NOON + timedelta(hours=1))
     desk.open("rev_2")
     second = desk.queue.get("rev_2")

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -55,7 +56,7 @@ def queue(desk: Desk) -> Iterator[QueueClient]:
         yield client
 
 
-def test_it_sees_what_the_queue_sees(desk: Desk, queue: QueueClient):
+def test_it_sees_what_the_queue_sees(desk: Desk, queue: QueueClient) -> None:
     picture = Evidence(claim="digit 3", image_png=b"\x89PNG\r\n\xff\xfe\x00")
     review = desk.open(
         presentation=Presentation(title="Betrag 1 200 €", evidence=(picture,)), due_at=NOON
@@ -78,7 +79,7 @@ def test_it_sees_what_the_queue_sees(desk: Desk, queue: QueueClient):
     assert queue.audit() == desk.queue.audit()
 
 
-def test_its_decision_is_the_queues(desk: Desk, queue: QueueClient):
+def test_its_decision_is_the_queues(desk: Desk, queue: QueueClient) -> None:
     review = desk.open()
 
     decision = queue.decide(
@@ -97,7 +98,7 @@ def test_its_decision_is_the_queues(desk: Desk, queue: QueueClient):
     assert queue.get("rev_1").status is ReviewStatus.DENIED
 
 
-def test_refusals_come_back_as_the_queues_own_errors(desk: Desk, queue: QueueClient):
+def test_refusals_come_back_as_the_queues_own_errors(desk: Desk, queue: QueueClient) -> None:
     first = desk.open("rev_1")
     second = desk.open("rev_2", expires_at=NOON + timedelta(hours=1))
     third = desk.open("rev_3")
@@ -110,7 +111,7 @@ def test_refusals_come_back_as_the_queues_own_errors(desk: Desk, queue: QueueCli
         proposal_hash=fourth.proposal_hash,
         undo_window=timedelta(hours=2),
     )
-    good = {"by": "ana", "proposal_hash": first.proposal_hash}
+    good: dict[str, Any] = {"by": "ana", "proposal_hash": first.proposal_hash}
 
     with pytest.raises(ProposalChanged):
         queue.decide("rev_1", "approve", by="ana", proposal_hash="0" * 64)
@@ -148,7 +149,7 @@ def test_refusals_come_back_as_the_queues_own_errors(desk: Desk, queue: QueueCli
     assert (missing.value.kind, missing.value.id) == ("review", "rev_9")
 
 
-def test_it_cancels(desk: Desk, queue: QueueClient):
+def test_it_cancels(desk: Desk, queue: QueueClient) -> None:
     desk.open()
 
     closed = queue.cancel("rev_1", by="ana", reason="asked twice")
@@ -157,7 +158,7 @@ def test_it_cancels(desk: Desk, queue: QueueClient):
     assert desk.queue.get("rev_1").closed_reason == "asked twice"
 
 
-def test_a_wrong_token_is_told(desk: Desk, queue: QueueClient):
+def test_a_wrong_token_is_told(desk: Desk, queue: QueueClient) -> None:
     with (
         QueueClient(queue.url, "another-token-altogether") as stranger,
         pytest.raises(HitlError, match="token"),
@@ -165,7 +166,7 @@ def test_a_wrong_token_is_told(desk: Desk, queue: QueueClient):
         stranger.pending()
 
 
-def test_a_silent_server_leaves_the_outcome_unknown():
+def test_a_silent_server_leaves_the_outcome_unknown() -> None:
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     listener.close()
@@ -174,7 +175,7 @@ def test_a_silent_server_leaves_the_outcome_unknown():
         queue.pending()
 
 
-def test_an_answer_lost_on_the_way_is_asked_for_again_and_decides_once(desk: Desk):
+def test_an_answer_lost_on_the_way_is_asked_for_again_and_decides_once(desk: Desk) -> None:
     review = desk.open()
     app = FastAPI()
     app.include_router(create_api(desk.queue, token=TOKEN))
@@ -201,7 +202,7 @@ def test_an_answer_lost_on_the_way_is_asked_for_again_and_decides_once(desk: Des
     assert desk.actions() == ["review.opened", "review.decided"]
 
 
-def test_a_page_that_is_not_the_api_is_not_taken_for_an_answer():
+def test_a_page_that_is_not_the_api_is_not_taken_for_an_answer() -> None:
     def page(_: httpx.Request) -> httpx.Response:
         return httpx.Response(200, text="<html>sign in</html>")
 

@@ -8,7 +8,7 @@ from hitl.reviews import supersede
 from tests.decisions.desk import NOON, Desk
 
 
-def test_a_cancelled_review_commits_nothing_and_wakes_its_run(desk: Desk):
+def test_a_cancelled_review_commits_nothing_and_wakes_its_run(desk: Desk) -> None:
     desk.open()
 
     closed = desk.queue.cancel("rev_1", by="ina", reason="asked twice")  # its initiator may
@@ -21,7 +21,7 @@ def test_a_cancelled_review_commits_nothing_and_wakes_its_run(desk: Desk):
     assert desk.mail_keys() == ["cancelled:rev_1"]
 
 
-def test_a_cancelled_spot_check_wakes_nobody(desk: Desk):
+def test_a_cancelled_spot_check_wakes_nobody(desk: Desk) -> None:
     desk.open(blocking=False)
 
     desk.queue.cancel("rev_1", by="ana", reason="asked twice")
@@ -30,7 +30,7 @@ def test_a_cancelled_spot_check_wakes_nobody(desk: Desk):
 
 
 @pytest.mark.parametrize("by", ["agent:reader", "policy", ""])
-def test_agents_do_not_choose_what_is_looked_at(desk: Desk, by: str):
+def test_agents_do_not_choose_what_is_looked_at(desk: Desk, by: str) -> None:
     desk.open()
 
     with pytest.raises(NotAllowed):
@@ -39,7 +39,7 @@ def test_agents_do_not_choose_what_is_looked_at(desk: Desk, by: str):
     assert desk.queue.get("rev_1").status is ReviewStatus.PENDING
 
 
-def test_what_is_over_is_not_cancelled(desk: Desk):
+def test_what_is_over_is_not_cancelled(desk: Desk) -> None:
     first, _ = desk.open("rev_1"), desk.open("rev_2", expires_at=NOON + timedelta(hours=1))
     desk.open("rev_3")
     desk.queue.decide("rev_1", "approve", by="ben", proposal_hash=first.proposal_hash)
@@ -54,7 +54,7 @@ def test_what_is_over_is_not_cancelled(desk: Desk):
         desk.queue.cancel("rev_3", by="ana", reason="late")
 
 
-def test_supersede_closes_the_runs_pending_blocking_reviews_only(desk: Desk):
+def test_supersede_closes_the_runs_pending_blocking_reviews_only(desk: Desk) -> None:
     decided = desk.open("rev_decided")
     desk.queue.decide("rev_decided", "approve", by="ana", proposal_hash=decided.proposal_hash)
     desk.open("rev_1")
@@ -79,7 +79,7 @@ def test_supersede_closes_the_runs_pending_blocking_reviews_only(desk: Desk):
     assert desk.queue.get("rev_1").closed_reason == "the state was changed"
 
 
-def test_an_outcome_is_kept_and_on_the_trail(desk: Desk):
+def test_an_outcome_is_kept_and_on_the_trail(desk: Desk) -> None:
     desk.run()
 
     outcome = desk.queue.outcome("run_1", good=False, step="pay", note="bounced", by="ana")
@@ -90,6 +90,6 @@ def test_an_outcome_is_kept_and_on_the_trail(desk: Desk):
     assert (event["action"], event["actor"], event["good"]) == ("run.outcome", "ana", False)
 
 
-def test_an_outcome_of_no_run_is_refused(desk: Desk):
+def test_an_outcome_of_no_run_is_refused(desk: Desk) -> None:
     with pytest.raises(NotFound):
         desk.queue.outcome("run_9", good=True)

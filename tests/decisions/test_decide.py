@@ -1,4 +1,5 @@
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -12,13 +13,22 @@ from hitl.errors import (
     ReviewClosed,
     ReviewExpired,
 )
-from hitl.models import DecidedBy, MailKind, Place, RemedyKind, ReviewStatus, RungOffer, Verdict
+from hitl.models import (
+    DecidedBy,
+    Decision,
+    MailKind,
+    Place,
+    RemedyKind,
+    ReviewStatus,
+    RungOffer,
+    Verdict,
+)
 from hitl.reviews import effect_fingerprint
 from hitl.reviews.deciding import decision_digest
 from tests.decisions.desk import NOON, Desk
 
 
-def test_an_approve_is_kept_with_its_event_and_the_order_to_go_on(desk: Desk):
+def test_an_approve_is_kept_with_its_event_and_the_order_to_go_on(desk: Desk) -> None:
     review = desk.open()
 
     decision = desk.queue.decide(
@@ -41,7 +51,7 @@ def test_an_approve_is_kept_with_its_event_and_the_order_to_go_on(desk: Desk):
     assert desk.queue.counts() == {ReviewStatus.APPROVED: 1}
 
 
-def test_a_spot_check_wakes_nobody(desk: Desk):
+def test_a_spot_check_wakes_nobody(desk: Desk) -> None:
     review = desk.open(blocking=False, rungs=())
 
     decision = desk.queue.decide("rev_1", "deny", by="ana", proposal_hash=review.proposal_hash)
@@ -51,7 +61,7 @@ def test_a_spot_check_wakes_nobody(desk: Desk):
     assert desk.queue.get("rev_1").status is ReviewStatus.DENIED
 
 
-def test_a_deny_takes_the_first_offer_unless_told_otherwise(desk: Desk):
+def test_a_deny_takes_the_first_offer_unless_told_otherwise(desk: Desk) -> None:
     first, second = desk.open("rev_1"), desk.open("rev_2")
 
     default = desk.queue.decide("rev_1", "deny", by="ana", proposal_hash=first.proposal_hash)
@@ -62,7 +72,7 @@ def test_a_deny_takes_the_first_offer_unless_told_otherwise(desk: Desk):
     assert (default.remedy, chosen.remedy) == ("retry", "stop")
 
 
-def test_a_deny_where_nothing_is_offered_stops(desk: Desk):
+def test_a_deny_where_nothing_is_offered_stops(desk: Desk) -> None:
     review = desk.open(rungs=())
 
     decision = desk.queue.decide("rev_1", "deny", by="ana", proposal_hash=review.proposal_hash)
@@ -70,7 +80,7 @@ def test_a_deny_where_nothing_is_offered_stops(desk: Desk):
     assert decision.remedy is RemedyKind.STOP
 
 
-def test_the_first_decision_stands(desk: Desk):
+def test_the_first_decision_stands(desk: Desk) -> None:
     review = desk.open()
     desk.queue.decide("rev_1", "deny", by="ben", proposal_hash=review.proposal_hash)
 
@@ -81,16 +91,18 @@ def test_the_first_decision_stands(desk: Desk):
     assert desk.actions() == ["review.opened", "review.decided"]
 
 
-def test_the_same_decision_sent_again_is_the_same_decision(desk: Desk):
+def test_the_same_decision_sent_again_is_the_same_decision(desk: Desk) -> None:
     review = desk.open()
-    send = lambda: desk.queue.decide(  # noqa: E731
-        "rev_1",
-        "deny",
-        by="ana",
-        proposal_hash=review.proposal_hash,
-        decision_id="click-1",
-        reasons=["wrong payee"],
-    )
+
+    def send() -> Decision:
+        return desk.queue.decide(
+            "rev_1",
+            "deny",
+            by="ana",
+            proposal_hash=review.proposal_hash,
+            decision_id="click-1",
+            reasons=["wrong payee"],
+        )
 
     first = send()
     desk.clock.move(timedelta(days=1))
@@ -113,9 +125,9 @@ def test_the_same_decision_sent_again_is_the_same_decision(desk: Desk):
         {"answer": {"amount": 1}},
     ],
 )
-def test_a_decision_id_with_other_content_is_refused(desk: Desk, change):
+def test_a_decision_id_with_other_content_is_refused(desk: Desk, change: dict[str, Any]) -> None:
     review = desk.open()
-    said = {
+    said: dict[str, Any] = {
         "verdict": "deny",
         "by": "ana",
         "proposal_hash": review.proposal_hash,
@@ -127,7 +139,7 @@ def test_a_decision_id_with_other_content_is_refused(desk: Desk, change):
         desk.queue.decide("rev_1", decision_id="click-1", **(said | change))
 
 
-def test_a_decision_id_of_another_review_is_refused(desk: Desk):
+def test_a_decision_id_of_another_review_is_refused(desk: Desk) -> None:
     first, second = desk.open("rev_1"), desk.open("rev_2")
     desk.queue.decide(
         "rev_1", "approve", by="ana", proposal_hash=first.proposal_hash, decision_id="click-1"
@@ -141,7 +153,7 @@ def test_a_decision_id_of_another_review_is_refused(desk: Desk):
     assert desk.queue.get("rev_2").status is ReviewStatus.PENDING
 
 
-def test_a_stale_hash_decides_nothing(desk: Desk):
+def test_a_stale_hash_decides_nothing(desk: Desk) -> None:
     desk.open()
 
     with pytest.raises(ProposalChanged):
@@ -152,7 +164,7 @@ def test_a_stale_hash_decides_nothing(desk: Desk):
     assert desk.mail_keys() == []
 
 
-def test_after_its_time_nobody_decides(desk: Desk):
+def test_after_its_time_nobody_decides(desk: Desk) -> None:
     review = desk.open(expires_at=NOON + timedelta(hours=1))
     desk.clock.move(timedelta(hours=1))
 
@@ -162,7 +174,7 @@ def test_after_its_time_nobody_decides(desk: Desk):
 
 @pytest.mark.parametrize("by", ["ina", "agent:reader", "policy", "", " "])
 @pytest.mark.parametrize("verdict", ["approve", "deny"])
-def test_the_initiator_agents_and_nobody_may_not_decide(desk: Desk, by: str, verdict: str):
+def test_the_initiator_agents_and_nobody_may_not_decide(desk: Desk, by: str, verdict: str) -> None:
     review = desk.open()
 
     with pytest.raises(NotAllowed):
@@ -171,7 +183,7 @@ def test_the_initiator_agents_and_nobody_may_not_decide(desk: Desk, by: str, ver
     assert desk.queue.get("rev_1").status is ReviewStatus.PENDING
 
 
-def test_a_closed_review_takes_no_decision(desk: Desk):
+def test_a_closed_review_takes_no_decision(desk: Desk) -> None:
     review = desk.open()
     desk.queue.cancel("rev_1", by="ana", reason="asked twice")
 
@@ -179,7 +191,7 @@ def test_a_closed_review_takes_no_decision(desk: Desk):
         desk.queue.decide("rev_1", "approve", by="ana", proposal_hash=review.proposal_hash)
 
 
-def test_an_unknown_review_is_not_found(desk: Desk):
+def test_an_unknown_review_is_not_found(desk: Desk) -> None:
     with pytest.raises(NotFound, match="rev_9"):
         desk.queue.decide("rev_9", "approve", by="ana", proposal_hash="0" * 64)
 
@@ -203,7 +215,9 @@ def test_an_unknown_review_is_not_found(desk: Desk):
         ({"verdict": "deny", "decision_id": "x" * 201}, "decision id"),
     ],
 )
-def test_what_does_not_fit_is_refused_with_a_sentence(desk: Desk, said, sentence: str):
+def test_what_does_not_fit_is_refused_with_a_sentence(
+    desk: Desk, said: dict[str, Any], sentence: str
+) -> None:
     review = desk.open()
 
     with pytest.raises(InvalidAnswer) as refused:
@@ -215,7 +229,7 @@ def test_what_does_not_fit_is_refused_with_a_sentence(desk: Desk, said, sentence
     assert desk.actions() == ["review.opened"]
 
 
-def test_a_spot_check_takes_no_remedy(desk: Desk):
+def test_a_spot_check_takes_no_remedy(desk: Desk) -> None:
     review = desk.open(blocking=False)
 
     with pytest.raises(InvalidAnswer, match="A spot check takes no remedy"):
@@ -224,7 +238,7 @@ def test_a_spot_check_takes_no_remedy(desk: Desk):
         )
 
 
-def test_a_single_reason_given_as_text_is_one_reason(desk: Desk):
+def test_a_single_reason_given_as_text_is_one_reason(desk: Desk) -> None:
     review = desk.open()
 
     decision = desk.queue.decide(
@@ -235,7 +249,7 @@ def test_a_single_reason_given_as_text_is_one_reason(desk: Desk):
 
 
 @pytest.mark.parametrize("place", [Place.BEFORE, Place.AFTER])
-def test_a_denied_effect_is_remembered(desk: Desk, place: Place):
+def test_a_denied_effect_is_remembered(desk: Desk, place: Place) -> None:
     review = desk.open(
         place=place, step="pay", rungs=(RungOffer(kind=RemedyKind.STOP, label="Stop"),)
     )
@@ -247,7 +261,7 @@ def test_a_denied_effect_is_remembered(desk: Desk, place: Place):
     assert denied == expected
 
 
-def test_an_approved_effect_is_not_remembered_as_denied(desk: Desk):
+def test_an_approved_effect_is_not_remembered_as_denied(desk: Desk) -> None:
     review = desk.open(place=Place.BEFORE, step="pay")
 
     desk.queue.decide("rev_1", "approve", by="ana", proposal_hash=review.proposal_hash)
@@ -255,7 +269,7 @@ def test_an_approved_effect_is_not_remembered_as_denied(desk: Desk):
     assert desk.store.read(lambda r: r.denied_effects("run_1")) == set()
 
 
-def test_each_decision_has_one_event_and_each_event_one_decision(desk: Desk):
+def test_each_decision_has_one_event_and_each_event_one_decision(desk: Desk) -> None:
     reviews = [desk.open(f"rev_{n}", run_id=f"run_{n % 2}") for n in range(6)]
     for n, review in enumerate(reviews):
         verdict = "approve" if n % 2 else "deny"

@@ -1,7 +1,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import pairwise
 
@@ -46,6 +46,9 @@ class Advances:
             with self._lock:
                 self.under_way.discard(run_id)
 
+    def has_begun(self, run_id: str) -> bool:
+        return run_id in self.began
+
     def _finish(self, mail: list[Mail]) -> None:
         self._desk.store.write(lambda t: t.finish_mail([m.id for m in mail]))
         with self._lock:
@@ -83,7 +86,7 @@ class RealClock(HandClock):
         super().__init__()
         self._offset = timedelta(0)
 
-    def __call__(self):
+    def __call__(self) -> datetime:
         return utcnow() + self._offset
 
     def move(self, by: timedelta) -> None:
@@ -97,13 +100,13 @@ def engine(live: Desk) -> Iterator[EmbeddedEngine]:
     engine.stop()
 
 
-def test_it_is_an_engine(engine: EmbeddedEngine):
+def test_it_is_an_engine(engine: EmbeddedEngine) -> None:
     port: Engine = engine
 
     port.stop(timeout=0)
 
 
-def test_a_decision_resumes_its_run_at_once(live: Desk, engine: EmbeddedEngine):
+def test_a_decision_resumes_its_run_at_once(live: Desk, engine: EmbeddedEngine) -> None:
     reviews = [live.open(f"rev_{n}", run_id=f"run_{n}") for n in range(20)]
     advances = Advances(live)
     engine.serve(advances)
@@ -113,7 +116,7 @@ def test_a_decision_resumes_its_run_at_once(live: Desk, engine: EmbeddedEngine):
     for review in reviews:
         live.queue.decide(review.id, "approve", by="ana", proposal_hash=review.proposal_hash)
         committed = time.perf_counter()
-        assert until(lambda run_id=review.run_id: run_id in advances.began)
+        assert until(partial(advances.has_begun, review.run_id))
         waits.append(advances.began[review.run_id] - committed)
 
     # 5 ms is promised; the bound leaves room for a busy machine, and is far below the 1 s tick
@@ -122,7 +125,7 @@ def test_a_decision_resumes_its_run_at_once(live: Desk, engine: EmbeddedEngine):
     assert {key for _, key in advances.done} == {f"decision:rev_{n}" for n in range(20)}
 
 
-def test_orders_given_before_it_started_are_carried_out(live: Desk, engine: EmbeddedEngine):
+def test_orders_given_before_it_started_are_carried_out(live: Desk, engine: EmbeddedEngine) -> None:
     live.run("run_1")
     order(live, "run_1", "wake:1")
     advances = Advances(live)
@@ -132,7 +135,7 @@ def test_orders_given_before_it_started_are_carried_out(live: Desk, engine: Embe
     assert until(lambda: advances.done == [("run_1", "wake:1")])
 
 
-def test_an_order_due_later_is_carried_out_then(live: Desk, engine: EmbeddedEngine):
+def test_an_order_due_later_is_carried_out_then(live: Desk, engine: EmbeddedEngine) -> None:
     live.run("run_1")
     advances = Advances(live)
     engine.serve(advances)
@@ -144,7 +147,7 @@ def test_an_order_due_later_is_carried_out_then(live: Desk, engine: EmbeddedEngi
     assert SOON.total_seconds() * 0.9 <= advances.began["run_1"] - given < 0.9
 
 
-def test_a_run_is_never_advanced_twice_at_once(live: Desk, engine: EmbeddedEngine):
+def test_a_run_is_never_advanced_twice_at_once(live: Desk, engine: EmbeddedEngine) -> None:
     for run_id in ("run_1", "run_2"):
         live.run(run_id)
     advances = Advances(live, lambda _: time.sleep(0.02))
@@ -158,7 +161,7 @@ def test_a_run_is_never_advanced_twice_at_once(live: Desk, engine: EmbeddedEngin
     assert advances.overlaps == []
 
 
-def test_no_more_runs_than_allowed_advance_at_once(live: Desk, engine: EmbeddedEngine):
+def test_no_more_runs_than_allowed_advance_at_once(live: Desk, engine: EmbeddedEngine) -> None:
     for n in range(12):
         live.run(f"run_{n}")
         order(live, f"run_{n}", f"wake:{n}")
@@ -170,7 +173,9 @@ def test_no_more_runs_than_allowed_advance_at_once(live: Desk, engine: EmbeddedE
     assert advances.most == 3
 
 
-def test_an_order_that_comes_while_the_run_advances_is_not_lost(live: Desk, engine: EmbeddedEngine):
+def test_an_order_that_comes_while_the_run_advances_is_not_lost(
+    live: Desk, engine: EmbeddedEngine
+) -> None:
     live.run("run_1")
     once = threading.Event()
 
@@ -188,7 +193,7 @@ def test_an_order_that_comes_while_the_run_advances_is_not_lost(live: Desk, engi
 
 def test_a_failing_run_is_logged_and_tried_again_and_stops_nobody(
     live: Desk, engine: EmbeddedEngine, caplog: pytest.LogCaptureFixture
-):
+) -> None:
     live.run("run_bad")
     live.run("run_good")
     tries: list[float] = []
@@ -215,7 +220,7 @@ def test_a_failing_run_is_logged_and_tried_again_and_stops_nobody(
 
 def test_a_run_taken_over_elsewhere_is_no_failure_of_this_engine(
     live: Desk, engine: EmbeddedEngine, caplog: pytest.LogCaptureFixture
-):
+) -> None:
     live.run("run_1")
     tries = []
 
@@ -232,7 +237,7 @@ def test_a_run_taken_over_elsewhere_is_no_failure_of_this_engine(
     assert [r for r in caplog.records if r.levelname == "ERROR"] == []
 
 
-def test_a_run_left_due_is_not_advanced_in_a_loop(live: Desk, engine: EmbeddedEngine):
+def test_a_run_left_due_is_not_advanced_in_a_loop(live: Desk, engine: EmbeddedEngine) -> None:
     live.run("run_1")
     order(live, "run_1", "wake:1")
     calls: list[str] = []
@@ -243,7 +248,7 @@ def test_a_run_left_due_is_not_advanced_in_a_loop(live: Desk, engine: EmbeddedEn
     assert calls == ["run_1"]
 
 
-def test_timers_are_swept_when_they_are_due(live: Desk, engine: EmbeddedEngine):
+def test_timers_are_swept_when_they_are_due(live: Desk, engine: EmbeddedEngine) -> None:
     live.open(expires_at=live.clock() + SOON)
     advances = Advances(live)
 
@@ -255,7 +260,7 @@ def test_timers_are_swept_when_they_are_due(live: Desk, engine: EmbeddedEngine):
 
 def test_a_sweep_that_fails_is_tried_again(
     live: Desk, engine: EmbeddedEngine, caplog: pytest.LogCaptureFixture
-):
+) -> None:
     swept = []
 
     def sweep() -> None:
@@ -269,7 +274,7 @@ def test_a_sweep_that_fails_is_tried_again(
     assert "the due timers could not be fired" in caplog.text
 
 
-def test_a_lost_wake_up_is_healed_by_the_tick(live: Desk, engine: EmbeddedEngine):
+def test_a_lost_wake_up_is_healed_by_the_tick(live: Desk, engine: EmbeddedEngine) -> None:
     live.run("run_1")
     advances = Advances(live)
     engine.serve(advances)
@@ -283,7 +288,7 @@ def test_a_lost_wake_up_is_healed_by_the_tick(live: Desk, engine: EmbeddedEngine
 
 def test_stop_waits_for_what_is_under_way_and_takes_nothing_more(
     live: Desk, engine: EmbeddedEngine
-):
+) -> None:
     live.run("run_1")
     live.run("run_2")
     begun = threading.Event()
@@ -305,7 +310,7 @@ def test_stop_waits_for_what_is_under_way_and_takes_nothing_more(
     assert advances.done == [("run_1", "wake:1")]
 
 
-def test_stop_does_not_wait_for_ever(live: Desk, engine: EmbeddedEngine):
+def test_stop_does_not_wait_for_ever(live: Desk, engine: EmbeddedEngine) -> None:
     live.run("run_1")
     begun, go = threading.Event(), threading.Event()
 
@@ -325,14 +330,14 @@ def test_stop_does_not_wait_for_ever(live: Desk, engine: EmbeddedEngine):
     assert took < 2
 
 
-def test_an_engine_starts_once(live: Desk, engine: EmbeddedEngine):
+def test_an_engine_starts_once(live: Desk, engine: EmbeddedEngine) -> None:
     engine.serve(Advances(live))
 
     with pytest.raises(RuntimeError, match="started before"):
         engine.serve(Advances(live))
 
 
-def test_every_one_of_many_decisions_is_carried_out(live: Desk, engine: EmbeddedEngine):
+def test_every_one_of_many_decisions_is_carried_out(live: Desk, engine: EmbeddedEngine) -> None:
     reviews = [live.open(f"rev_{n}", run_id=f"run_{n % 25}") for n in range(100)]
     advances = Advances(live)
     engine.serve(advances, sweep=live.queue.sweep)

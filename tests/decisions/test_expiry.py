@@ -12,7 +12,7 @@ from tests.decisions.desk import NOON, Desk, HandClock, make_run, together
 HOUR = timedelta(hours=1)
 
 
-def test_an_expiry_is_a_decision_of_the_policy_and_wakes_the_run(desk: Desk):
+def test_an_expiry_is_a_decision_of_the_policy_and_wakes_the_run(desk: Desk) -> None:
     review = desk.open(expires_at=NOON + HOUR, on_expiry=RemedyKind.ROLLBACK)
     desk.clock.move(HOUR)
 
@@ -35,7 +35,7 @@ def test_an_expiry_is_a_decision_of_the_policy_and_wakes_the_run(desk: Desk):
     )
 
 
-def test_it_does_not_expire_before_its_time(desk: Desk):
+def test_it_does_not_expire_before_its_time(desk: Desk) -> None:
     desk.open(expires_at=NOON + HOUR)
     desk.clock.move(HOUR - timedelta(microseconds=1))
 
@@ -43,7 +43,7 @@ def test_it_does_not_expire_before_its_time(desk: Desk):
     assert desk.queue.get("rev_1").status is ReviewStatus.PENDING
 
 
-def test_an_expiry_is_no_label(desk: Desk):
+def test_an_expiry_is_no_label(desk: Desk) -> None:
     desk.open(expires_at=NOON + HOUR)
 
     desk.queue.sweep(NOON + HOUR)
@@ -52,7 +52,7 @@ def test_an_expiry_is_no_label(desk: Desk):
     assert desk.store.read(lambda r: r.denied_effects("run_1")) == set()
 
 
-def test_a_spot_check_never_expires(desk: Desk):
+def test_a_spot_check_never_expires(desk: Desk) -> None:
     review = desk.open(blocking=False, expires_at=NOON + HOUR)
     desk.clock.move(timedelta(days=365))
 
@@ -62,7 +62,7 @@ def test_a_spot_check_never_expires(desk: Desk):
     assert desk.queue.get("rev_1").status is ReviewStatus.APPROVED
 
 
-def test_an_expiry_fires_once_however_often_it_is_swept(desk: Desk):
+def test_an_expiry_fires_once_however_often_it_is_swept(desk: Desk) -> None:
     desk.open(expires_at=NOON + HOUR)
     desk.clock.move(2 * HOUR)
 
@@ -73,7 +73,7 @@ def test_an_expiry_fires_once_however_often_it_is_swept(desk: Desk):
     assert desk.actions() == ["review.opened", "review.expired"]
 
 
-def test_a_decided_review_does_not_expire(desk: Desk):
+def test_a_decided_review_does_not_expire(desk: Desk) -> None:
     review = desk.open(expires_at=NOON + HOUR)
     desk.queue.decide("rev_1", "approve", by="ana", proposal_hash=review.proposal_hash)
     desk.clock.move(2 * HOUR)
@@ -82,7 +82,7 @@ def test_a_decided_review_does_not_expire(desk: Desk):
     assert desk.queue.get("rev_1").status is ReviewStatus.APPROVED
 
 
-def test_clock_jumps_neither_lose_nor_repeat_an_expiry(desk: Desk):
+def test_clock_jumps_neither_lose_nor_repeat_an_expiry(desk: Desk) -> None:
     desk.open(expires_at=NOON + HOUR)
 
     desk.clock.move(-timedelta(days=2))
@@ -96,7 +96,7 @@ def test_clock_jumps_neither_lose_nor_repeat_an_expiry(desk: Desk):
     assert desk.actions() == ["review.opened", "review.expired"]
 
 
-def test_an_expiry_due_while_nothing_ran_fires_once_after_the_restart(url: str):
+def test_an_expiry_due_while_nothing_ran_fires_once_after_the_restart(url: str) -> None:
     clock = HandClock()
     first = open_store(url)
     Desk(first, clock, ReviewQueue(first, clock=clock)).open(expires_at=NOON + HOUR)
@@ -116,7 +116,7 @@ def test_an_expiry_due_while_nothing_ran_fires_once_after_the_restart(url: str):
     third.close()
 
 
-def test_timers_of_unknown_reviews_do_not_hide_the_others(desk: Desk):
+def test_timers_of_unknown_reviews_do_not_hide_the_others(desk: Desk) -> None:
     # a timer whose review is unknown, due first, in more than one batch
     desk.store.write(lambda t: t.add_run(make_run("run_x"), None))
     for n in range(150):
@@ -141,7 +141,7 @@ def test_timers_of_unknown_reviews_do_not_hide_the_others(desk: Desk):
 
 def test_a_timer_that_cannot_be_fired_does_not_stop_the_others(
     desk: Desk, caplog: pytest.LogCaptureFixture
-):
+) -> None:
     desk.run("run_x")
     desk.store.write(
         lambda t: t.put_mail("run_x", MailKind.EXPIRY, key="broken", due_at=NOON, payload={})
@@ -153,7 +153,7 @@ def test_a_timer_that_cannot_be_fired_does_not_stop_the_others(
     assert "a timer could not be fired" in caplog.text
 
 
-def test_the_late_reviewer_is_told_that_time_ran_out(desk: Desk):
+def test_the_late_reviewer_is_told_that_time_ran_out(desk: Desk) -> None:
     review = desk.open(expires_at=NOON + HOUR)
     desk.clock.move(HOUR)
     desk.queue.sweep()

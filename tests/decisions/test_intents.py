@@ -1,4 +1,5 @@
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -18,12 +19,16 @@ from tests.decisions.desk import NOON, Desk, HandClock
 WINDOW = timedelta(seconds=8)
 
 
-def intend(desk: Desk, review: Review, verdict: str = "deny", **said: object) -> Intent:
-    facts = {"by": "ana", "proposal_hash": review.proposal_hash, "undo_window": WINDOW}
+def intend(desk: Desk, review: Review, verdict: str = "deny", **said: Any) -> Intent:
+    facts: dict[str, Any] = {
+        "by": "ana",
+        "proposal_hash": review.proposal_hash,
+        "undo_window": WINDOW,
+    }
     return desk.queue.intend(review.id, verdict, **(facts | said))
 
 
-def test_an_intent_decides_nothing_yet_and_holds_the_review(desk: Desk):
+def test_an_intent_decides_nothing_yet_and_holds_the_review(desk: Desk) -> None:
     review = desk.open()
 
     intent = intend(desk, review)
@@ -41,7 +46,7 @@ def test_an_intent_decides_nothing_yet_and_holds_the_review(desk: Desk):
         desk.queue.claim("rev_1", by="ben", fence="tab")
 
 
-def test_the_sweep_turns_it_into_the_decision_once(desk: Desk):
+def test_the_sweep_turns_it_into_the_decision_once(desk: Desk) -> None:
     review = desk.open()
     intend(desk, review, decision_id="click-1", reasons=["wrong payee"])
 
@@ -62,7 +67,7 @@ def test_the_sweep_turns_it_into_the_decision_once(desk: Desk):
     assert desk.actions() == ["review.opened", "intent.put", "review.decided"]
 
 
-def test_it_is_judged_when_it_was_answered(desk: Desk):
+def test_it_is_judged_when_it_was_answered(desk: Desk) -> None:
     review = desk.open(expires_at=NOON + timedelta(seconds=5))
     intend(desk, review, "approve")
 
@@ -75,7 +80,7 @@ def test_it_is_judged_when_it_was_answered(desk: Desk):
     assert desk.queue.get("rev_1").status is ReviewStatus.APPROVED
 
 
-def test_both_timers_due_at_once_send_the_answer(desk: Desk):
+def test_both_timers_due_at_once_send_the_answer(desk: Desk) -> None:
     review = desk.open(expires_at=NOON + timedelta(seconds=5))
     intend(desk, review, "approve")
 
@@ -86,7 +91,7 @@ def test_both_timers_due_at_once_send_the_answer(desk: Desk):
     assert "review.expired" not in desk.actions()
 
 
-def test_an_answer_undone_after_the_expiry_lets_the_review_expire(desk: Desk):
+def test_an_answer_undone_after_the_expiry_lets_the_review_expire(desk: Desk) -> None:
     review = desk.open(expires_at=NOON + timedelta(seconds=5))
     intend(desk, review, "approve")
     desk.clock.move(timedelta(seconds=6))
@@ -100,7 +105,7 @@ def test_an_answer_undone_after_the_expiry_lets_the_review_expire(desk: Desk):
     assert desk.actions().count("review.expired") == 1
 
 
-def test_undo_gives_the_review_back_to_the_same_person(desk: Desk):
+def test_undo_gives_the_review_back_to_the_same_person(desk: Desk) -> None:
     review = desk.open()
     desk.queue.claim("rev_1", by="ana", fence="tab-1")
     intend(desk, review, fence="tab-1")
@@ -119,7 +124,7 @@ def test_undo_gives_the_review_back_to_the_same_person(desk: Desk):
     assert desk.actions() == ["review.opened", "intent.put", "intent.undone"]
 
 
-def test_nobody_undoes_another_persons_answer(desk: Desk):
+def test_nobody_undoes_another_persons_answer(desk: Desk) -> None:
     review = desk.open()
     intend(desk, review)
 
@@ -130,7 +135,7 @@ def test_nobody_undoes_another_persons_answer(desk: Desk):
 
 
 @pytest.mark.parametrize("swept", [True, False])
-def test_at_the_end_of_the_window_it_is_too_late(desk: Desk, swept: bool):
+def test_at_the_end_of_the_window_it_is_too_late(desk: Desk, swept: bool) -> None:
     review = desk.open()
     intend(desk, review)
     desk.clock.move(WINDOW)
@@ -141,7 +146,7 @@ def test_at_the_end_of_the_window_it_is_too_late(desk: Desk, swept: bool):
         desk.queue.undo("rev_1", by="ana")
 
 
-def test_the_same_click_sent_again_is_the_same_intent(desk: Desk):
+def test_the_same_click_sent_again_is_the_same_intent(desk: Desk) -> None:
     review = desk.open()
     first = intend(desk, review, decision_id="click-1")
     desk.clock.move(timedelta(seconds=1))
@@ -155,7 +160,7 @@ def test_the_same_click_sent_again_is_the_same_intent(desk: Desk):
     assert desk.actions() == ["review.opened", "intent.put", "review.decided"]
 
 
-def test_the_same_click_with_other_content_is_refused(desk: Desk):
+def test_the_same_click_with_other_content_is_refused(desk: Desk) -> None:
     review = desk.open()
     intend(desk, review, "deny", decision_id="click-1")
 
@@ -163,7 +168,7 @@ def test_the_same_click_with_other_content_is_refused(desk: Desk):
         intend(desk, review, "approve", decision_id="click-1")
 
 
-def test_another_answer_of_the_same_person_replaces_the_first(desk: Desk):
+def test_another_answer_of_the_same_person_replaces_the_first(desk: Desk) -> None:
     review = desk.open()
     intend(desk, review, "deny")
     desk.clock.move(timedelta(seconds=4))
@@ -177,7 +182,7 @@ def test_another_answer_of_the_same_person_replaces_the_first(desk: Desk):
     assert desk.queue.get("rev_1").status is ReviewStatus.APPROVED
 
 
-def test_answering_undoing_and_answering_again_with_one_id_is_sent(desk: Desk):
+def test_answering_undoing_and_answering_again_with_one_id_is_sent(desk: Desk) -> None:
     review = desk.open()
     intend(desk, review, decision_id="click-1")
     desk.queue.undo("rev_1", by="ana")
@@ -188,7 +193,7 @@ def test_answering_undoing_and_answering_again_with_one_id_is_sent(desk: Desk):
     assert desk.queue.get("rev_1").status is ReviewStatus.DENIED
 
 
-def test_deciding_ones_own_answer_at_once_sends_it_now(desk: Desk):
+def test_deciding_ones_own_answer_at_once_sends_it_now(desk: Desk) -> None:
     review = desk.open()
     intend(desk, review, "deny")
 
@@ -201,7 +206,7 @@ def test_deciding_ones_own_answer_at_once_sends_it_now(desk: Desk):
     assert desk.actions()[-2:] == ["intent.void", "review.decided"]
 
 
-def test_a_cancel_voids_it(desk: Desk):
+def test_a_cancel_voids_it(desk: Desk) -> None:
     review = desk.open()
     intend(desk, review, "approve")
 
@@ -215,7 +220,7 @@ def test_a_cancel_voids_it(desk: Desk):
         desk.queue.undo("rev_1", by="ana")
 
 
-def test_a_superseded_review_voids_it(desk: Desk):
+def test_a_superseded_review_voids_it(desk: Desk) -> None:
     review = desk.open()
     intend(desk, review, "approve")
 
@@ -227,7 +232,7 @@ def test_a_superseded_review_voids_it(desk: Desk):
     assert "intent.void" in desk.actions()
 
 
-def test_what_decide_refuses_intend_refuses(desk: Desk):
+def test_what_decide_refuses_intend_refuses(desk: Desk) -> None:
     review = desk.open()
     desk.open("rev_2")
     desk.queue.cancel("rev_2", by="ben", reason="asked twice")
@@ -247,7 +252,7 @@ def test_what_decide_refuses_intend_refuses(desk: Desk):
     assert desk.queue.get("rev_1") == review
 
 
-def test_an_intent_survives_a_restart(url: str):
+def test_an_intent_survives_a_restart(url: str) -> None:
     clock = HandClock()
     first = open_store(url)
     desk = Desk(first, clock, ReviewQueue(first, clock=clock))

@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -30,7 +30,7 @@ def said(review: Review, *, by: str = "ana", **changes: object) -> Decision:
     return decision.model_copy(update=changes)
 
 
-def test_a_review_is_decided_once_and_executed_once():
+def test_a_review_is_decided_once_and_executed_once() -> None:
     legal = {(a, b) for a, targets in MOVES.items() for b in targets}
 
     assert legal == {
@@ -48,7 +48,7 @@ def test_a_review_is_decided_once_and_executed_once():
 
 @pytest.mark.parametrize("start", list(ReviewStatus))
 @pytest.mark.parametrize("end", list(ReviewStatus))
-def test_only_legal_moves_are_made(start: ReviewStatus, end: ReviewStatus):
+def test_only_legal_moves_are_made(start: ReviewStatus, end: ReviewStatus) -> None:
     review = make_review(status=start, holder="ana", claim_fence="tab", claimed_until=LATER)
 
     if end in MOVES[start]:
@@ -61,7 +61,7 @@ def test_only_legal_moves_are_made(start: ReviewStatus, end: ReviewStatus):
             moved(review, end)
 
 
-def test_a_pending_review_may_be_decided():
+def test_a_pending_review_may_be_decided() -> None:
     review = make_review()
 
     assert refusal(review, said(review), now=NOON) is None
@@ -77,7 +77,7 @@ def test_a_pending_review_may_be_decided():
         ("   ", "name of a person"),
     ],
 )
-def test_who_may_not_decide_is_told_why(by: str, why: str):
+def test_who_may_not_decide_is_told_why(by: str, why: str) -> None:
     review = make_review()
 
     problem = refusal(review, said(review, by=by), now=NOON)
@@ -87,7 +87,7 @@ def test_who_may_not_decide_is_told_why(by: str, why: str):
     assert why in str(problem)
 
 
-def test_the_loser_is_told_who_won():
+def test_the_loser_is_told_who_won() -> None:
     review = make_review(status=ReviewStatus.DENIED)
     won = said(review, by="ben", verdict=Verdict.DENY)
 
@@ -98,7 +98,7 @@ def test_the_loser_is_told_who_won():
     assert "already decided by ben (deny)" in str(problem)
 
 
-def test_the_winner_is_named_after_execution_too():
+def test_the_winner_is_named_after_execution_too() -> None:
     review = make_review(status=ReviewStatus.EXECUTED)
     executed = review.model_copy(update={"decision": said(review, by="ben")})
 
@@ -106,7 +106,7 @@ def test_the_winner_is_named_after_execution_too():
 
 
 @pytest.mark.parametrize("status", [ReviewStatus.EXPIRED, ReviewStatus.EXECUTED])
-def test_a_decision_by_policy_is_never_told_as_a_persons(status: ReviewStatus):
+def test_a_decision_by_policy_is_never_told_as_a_persons(status: ReviewStatus) -> None:
     review = make_review(status=status, expires_at=NOON)
     by_policy = said(review, by="policy", made_by=DecidedBy.POLICY, verdict=Verdict.DENY)
 
@@ -117,7 +117,7 @@ def test_a_decision_by_policy_is_never_told_as_a_persons(status: ReviewStatus):
 
 
 @pytest.mark.parametrize("status", [ReviewStatus.CANCELLED, ReviewStatus.SUPERSEDED])
-def test_a_closed_review_takes_no_decision(status: ReviewStatus):
+def test_a_closed_review_takes_no_decision(status: ReviewStatus) -> None:
     review = make_review(status=status)
 
     problem = refusal(review, said(review), now=NOON)
@@ -126,20 +126,20 @@ def test_a_closed_review_takes_no_decision(status: ReviewStatus):
     assert status.value in str(problem)
 
 
-def test_the_last_instant_is_before_the_expiry():
+def test_the_last_instant_is_before_the_expiry() -> None:
     review = make_review(expires_at=LATER)
 
     assert refusal(review, said(review), now=LATER - timedelta(microseconds=1)) is None
     assert isinstance(refusal(review, said(review), now=LATER), ReviewExpired)
 
 
-def test_a_spot_check_never_expires():
+def test_a_spot_check_never_expires() -> None:
     review = make_review(blocking=False, expires_at=NOON)
 
     assert refusal(review, said(review), now=LATER) is None
 
 
-def test_another_hash_is_a_changed_proposal():
+def test_another_hash_is_a_changed_proposal() -> None:
     review = make_review()
 
     problem = refusal(review, said(review, proposal_hash="0" * 64), now=NOON)
@@ -148,7 +148,7 @@ def test_another_hash_is_a_changed_proposal():
     assert problem.status_code == 412
 
 
-def test_an_answer_that_can_still_be_undone_holds_the_review():
+def test_an_answer_that_can_still_be_undone_holds_the_review() -> None:
     review = make_review()
     intent = Intent(decision=said(review, by="ben"), commit_at=LATER)
 
@@ -168,7 +168,9 @@ def test_an_answer_that_can_still_be_undone_holds_the_review():
         ("tab-1", NOON, True),  # the lease is over at its end
     ],
 )
-def test_a_decision_from_a_claim_needs_the_live_claim(fence, until, is_refused):
+def test_a_decision_from_a_claim_needs_the_live_claim(
+    fence: str | None, until: datetime, is_refused: bool
+) -> None:
     review = make_review(holder="ana", claim_fence="tab-1", claimed_until=until)
 
     problem = refusal(review, said(review), now=NOON, fence=fence)
@@ -176,7 +178,7 @@ def test_a_decision_from_a_claim_needs_the_live_claim(fence, until, is_refused):
     assert isinstance(problem, ClaimLost) is is_refused
 
 
-def test_who_may_not_decide_learns_nothing_else():
+def test_who_may_not_decide_learns_nothing_else() -> None:
     review = make_review(status=ReviewStatus.DENIED)
     decided = review.model_copy(update={"decision": said(review, by="ben")})
 

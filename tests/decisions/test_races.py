@@ -15,7 +15,7 @@ from tests.decisions.desk import NOON, Desk, together
 HOUR = timedelta(hours=1)
 
 
-def test_two_reviewers_with_opposite_answers_make_one_decision(desk: Desk):
+def test_two_reviewers_with_opposite_answers_make_one_decision(desk: Desk) -> None:
     reviews = [desk.open(f"rev_{n:03}", run_id=f"run_{n % 10}") for n in range(200)]
 
     def decider(review: Review, by: str, verdict: str) -> Callable[[], Decision]:
@@ -39,7 +39,7 @@ def test_two_reviewers_with_opposite_answers_make_one_decision(desk: Desk):
     assert desk.queue.verify() is None
 
 
-def test_twenty_tabs_and_a_double_click_decide_once(desk: Desk):
+def test_twenty_tabs_and_a_double_click_decide_once(desk: Desk) -> None:
     review = desk.open()
 
     def click() -> Decision:
@@ -86,7 +86,7 @@ def ending(desk: Desk, kind: str) -> Callable[[Review], Callable[[], object]]:
 @pytest.mark.parametrize(
     "kinds", list(combinations(["decide", "expire", "cancel", "supersede", "intend"], 2))
 )
-def test_of_two_ways_to_end_a_review_one_happens(desk: Desk, kinds: tuple[str, str]):
+def test_of_two_ways_to_end_a_review_one_happens(desk: Desk, kinds: tuple[str, str]) -> None:
     for n in range(40):
         run_id = f"run_{n}"
         review = desk.open(f"rev_{n}", run_id=run_id, expires_at=NOON + HOUR)
@@ -106,13 +106,16 @@ def test_of_two_ways_to_end_a_review_one_happens(desk: Desk, kinds: tuple[str, s
             if isinstance(error, AlreadyDecided):
                 assert ended.decision is not None
                 assert error.by == ended.decision.by != "policy"
-        wakes = {"decision": ended.decision is not None, "cancelled": ended.status == "cancelled"}
+        wakes = {
+            "decision": ended.decision is not None,
+            "cancelled": ended.status is ReviewStatus.CANCELLED,
+        }
         expected = [f"{kind}:{review.id}" for kind, happens in wakes.items() if happens]
         assert [k for k in desk.mail_keys(run_id) if k.split(":")[0] in wakes] == expected
     assert desk.queue.verify() is None
 
 
-def test_all_ways_at_once_end_a_review_once(desk: Desk):
+def test_all_ways_at_once_end_a_review_once(desk: Desk) -> None:
     kinds = ["decide", "expire", "cancel", "supersede", "intend", "decide"]
     for n in range(40):
         review = desk.open(f"rev_{n}", run_id=f"run_{n}", expires_at=NOON + HOUR)
@@ -128,7 +131,7 @@ def test_all_ways_at_once_end_a_review_once(desk: Desk):
         assert (ended.status is ReviewStatus.EXPIRED) == by_policy
 
 
-def test_of_many_claimants_one_gets_the_review(desk: Desk):
+def test_of_many_claimants_one_gets_the_review(desk: Desk) -> None:
     desk.open()
 
     def claimant(n: int) -> Callable[[], object]:
@@ -143,7 +146,7 @@ def test_of_many_claimants_one_gets_the_review(desk: Desk):
     assert {loser.holder for loser in losers} == {winners[0].holder}
 
 
-def test_many_who_take_the_next_get_different_reviews(desk: Desk):
+def test_many_who_take_the_next_get_different_reviews(desk: Desk) -> None:
     for n in range(10):
         desk.open(f"rev_{n}")
 

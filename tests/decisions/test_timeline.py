@@ -26,7 +26,7 @@ def resting(timeline: RunTimeline, gate_id: str) -> list[str]:
     return [row.id.removeprefix("gate_") for row in timeline.rests_on(gate_id)]
 
 
-def test_a_timeline_tells_the_run_its_steps_reviews_and_events(desk: Desk):
+def test_a_timeline_tells_the_run_its_steps_reviews_and_events(desk: Desk) -> None:
     review = desk.open(expires_at=NOON + timedelta(hours=1))
     decision = desk.queue.decide("rev_1", "approve", by="ana", proposal_hash=review.proposal_hash)
     passed(desk, "gate_a", minute=1, reliability_after=0.8)
@@ -44,12 +44,12 @@ def test_a_timeline_tells_the_run_its_steps_reviews_and_events(desk: Desk):
     assert [e.body["action"] for e in timeline.events] == ["review.opened", "review.decided"]
 
 
-def test_an_unknown_run_has_no_timeline(desk: Desk):
+def test_an_unknown_run_has_no_timeline(desk: Desk) -> None:
     with pytest.raises(NotFound):
         desk.queue.timeline("run_9")
 
 
-def test_a_step_rests_on_its_unverified_ancestors_once(desk: Desk):
+def test_a_step_rests_on_its_unverified_ancestors_once(desk: Desk) -> None:
     desk.run()
     passed(desk, "gate_a", minute=1)
     passed(desk, "gate_b", "gate_a", minute=2)
@@ -73,7 +73,9 @@ def test_a_step_rests_on_its_unverified_ancestors_once(desk: Desk):
         (Covers.SINCE_RESET, [], ["c"]),
     ],
 )
-def test_a_yes_takes_away_what_its_page_vouched_for(desk: Desk, covers, after, later):
+def test_a_yes_takes_away_what_its_page_vouched_for(
+    desk: Desk, covers: Covers, after: list[str], later: list[str]
+) -> None:
     vouched = (Vouched(gate_id="gate_a", step="a", p=0.8, summary="1200"),)
     desk.open(presentation=Presentation(title="Amount", covers=covers, vouched=vouched))
     passed(desk, "gate_a", minute=1)
@@ -87,7 +89,7 @@ def test_a_yes_takes_away_what_its_page_vouched_for(desk: Desk, covers, after, l
     assert resting(timeline, "gate_c") == later
 
 
-def test_runs_are_listed_newest_first(desk: Desk):
+def test_runs_are_listed_newest_first(desk: Desk) -> None:
     for n in range(3):
         desk.run(f"run_{n}", created_at=NOON + timedelta(minutes=n))
 
