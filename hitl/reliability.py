@@ -12,7 +12,7 @@ product of the parents' marginals would not: for a diamond of .9 it gives .590 i
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import accumulate, product
 
 _FLOOR = 1e-12
@@ -35,6 +35,17 @@ class Write:
     """Whether a yes covered the prefix inside this graph."""
     through: bool = False
     """Whether that yes covered the parent graph's prefix too."""
+
+    def dump(self) -> dict[str, float | int | bool]:
+        """Return the write as it goes into the graph's private channel."""
+        return {
+            "step": self.step,
+            "log_p": self.log_p,
+            "unverified": self.unverified,
+            "unknown": self.unknown,
+            "reset": self.reset,
+            "through": self.through,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +87,21 @@ class Standing:
 
     def then(self, write: Write) -> "Standing":
         """Return the standing after `write`: same superstep, or a later one."""
-        now = self._folded(write.step) if write.step > self.step else self
+        later = write.step > self.step
+        base, acc = (self.base + self.acc, 0.0) if later else (self.base, self.acc)
+        seen, new = (self.unverified, 0) if later else (self.base_unverified, self.acc_unverified)
+        unknown, more = (self.unknown, 0) if later else (self.base_unknown, self.acc_unknown)
         if write.reset:
-            now = replace(now, base=0.0, base_unverified=0, base_unknown=0)
-        return replace(
-            now,
-            through=now.through or write.through,
-            acc=now.acc + write.log_p,
-            acc_unverified=now.acc_unverified + write.unverified,
-            acc_unknown=now.acc_unknown + write.unknown,
+            base, seen, unknown = 0.0, 0, 0
+        return Standing(
+            step=write.step if later else self.step,
+            base=base,
+            acc=acc + write.log_p,
+            base_unverified=seen,
+            acc_unverified=new + write.unverified,
+            base_unknown=unknown,
+            acc_unknown=more + write.unknown,
+            through=self.through or write.through,
         )
 
     def under(self, parent: "Standing") -> "Standing":
@@ -98,18 +115,18 @@ class Standing:
             base_unknown=self.base_unknown + parent.unknown,
         )
 
-    def _folded(self, step: int) -> "Standing":
-        return Standing(
-            step=step,
-            base=self.log_p,
-            base_unverified=self.unverified,
-            base_unknown=self.unknown,
-            through=self.through,
-        )
-
     def dump(self) -> dict[str, float | int | bool]:
         """Return the value kept in the graph's private channel."""
-        return asdict(self)
+        return {
+            "step": self.step,
+            "base": self.base,
+            "acc": self.acc,
+            "base_unverified": self.base_unverified,
+            "acc_unverified": self.acc_unverified,
+            "base_unknown": self.base_unknown,
+            "acc_unknown": self.acc_unknown,
+            "through": self.through,
+        }
 
     @classmethod
     def load(cls, value: dict[str, float | int | bool] | None) -> "Standing":

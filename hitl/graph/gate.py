@@ -7,7 +7,6 @@ it exists once; `gated_node` wraps it in a synchronous and an asynchronous shell
 import asyncio
 import time
 from collections.abc import Callable, Generator
-from dataclasses import asdict
 from typing import Any
 
 from langchain_core.runnables import Runnable, RunnableConfig
@@ -75,7 +74,7 @@ def gate_steps(spec: GateSpec, state: Any, config: RunnableConfig) -> Protocol:
 def _before(task: GatedTask) -> Generator[Asks, Any, Settled]:
     """Gate a step that has not run: what is withheld is its input."""
     attempt = Attempt.of(task, Place.BEFORE)
-    if task.session.proposal(attempt.key) is None:
+    if attempt.withheld is None:
         found = assess(attempt, *shown_input(task.spec, task.state))
         if not isinstance(found.verdict, Escalate) or task.session.wiring.shadow:
             return passed(attempt, found, Ran(task.state))
@@ -86,7 +85,7 @@ def _before(task: GatedTask) -> Generator[Asks, Any, Settled]:
 def _after(task: GatedTask) -> Generator[Asks, Any, Settled]:
     """Gate a step that ran: what is withheld is what it returned."""
     attempt = Attempt.of(task, Place.AFTER)
-    if task.session.proposal(attempt.key) is None:
+    if attempt.withheld is None:
         ask, asked = _body(attempt)
         ran = yield ask
         found = assess(attempt, *view_of_writes(ran.value), ran=ran, said=ask.current.said)
@@ -150,7 +149,7 @@ def _commit(task: GatedTask, settled: list[Settled]) -> Any:
     for write in writes[1:]:
         total = both(total, write)
     session.stage(facts.task_id, Staged(facts.checkpoint_ns, work, total))
-    write_channel(task.config, {"turn": session.run.turn, "write": asdict(total)})
+    write_channel(task.config, {"turn": session.run.turn, "write": total.dump()})
     if last.handed_off:
         raise ParentCommand(last.value)
     return last.value

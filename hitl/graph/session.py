@@ -122,6 +122,11 @@ class Session:
 
     # -- withheld proposals ---------------------------------------------------------------------
 
+    @property
+    def withholds(self) -> bool:
+        """Whether any proposal of the run is withheld."""
+        return bool(self._open)
+
     def proposal(self, key: ProposalKey) -> StoredProposal | None:
         """Return the withheld proposal of this attempt, or None."""
         return self._open.get(key)

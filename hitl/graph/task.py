@@ -15,7 +15,16 @@ from hitl.graph.lg import BASE_KEY, SESSION_KEY, TaskFacts, read_channel, task_f
 from hitl.graph.presentation import input_view
 from hitl.graph.session import Session, Wiring, attempts_before, opened_at
 from hitl.graph.view import view_of
-from hitl.models import Decision, Denial, JsonObject, Place, ProposalKey, Review, StepName
+from hitl.models import (
+    Decision,
+    Denial,
+    JsonObject,
+    Place,
+    ProposalKey,
+    Review,
+    StepName,
+    StoredProposal,
+)
 from hitl.policy import Checkpoint, Remedy, resolve
 from hitl.reliability import Standing, Write
 from hitl.remedy import Used, deadline
@@ -132,6 +141,12 @@ class Attempt:
             place=self.place,
             attempt=self.number,
         )
+
+    @property
+    def withheld(self) -> StoredProposal | None:
+        """The attempt's proposal, when it was withheld before."""
+        session = self.task.session
+        return session.proposal(self.key) if session.withholds else None
 
     @property
     def ladder(self) -> tuple[Remedy, ...]:
