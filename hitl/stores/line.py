@@ -1,80 +1,62 @@
-"""One database connection as the store's SQL uses it."""
+"""One database connection as the store's SQL uses it.
 
+Statements are SQLAlchemy expressions, rendered once for each kind of database and then run on the
+driver itself: building and running an expression anew costs SQLAlchemy a few hundred microseconds,
+which a decision would pay ten times over.
+"""
+
+from collections import namedtuple
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
-from sqlalchemy import Connection, Dialect, Table, bindparam, select
+from sqlalchemy import Connection, Dialect, Select, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement
-
-from hitl.stores.rows import GATE, RUN
+from sqlalchemy.types import TypeEngine
 
 InsertFactory = Callable[[Table], sqlite.Insert | postgresql.Insert]
 """An insert that knows ON CONFLICT; each database has its own."""
 
+Statement = ClauseElement | Callable[[InsertFactory], ClauseElement]
+"""A statement with named parameters, or how to make one that needs ON CONFLICT."""
 
-class Prepared:
-    """A statement that is compiled once and runs on the driver itself.
-
-    SQLAlchemy costs tens of microseconds for each execution; the few statements that run at every
-    step of a workflow do without.
-    """
-
-    def __init__(self, statement: ClauseElement, dialect: Dialect) -> None:
-        compiled = cast(SQLCompiler, statement.compile(dialect=dialect))
-        self._sql = str(compiled)
-        self._order = compiled.positiontup
-        self._constants: dict[str, Any] = dict(compiled.params)
-        processors = {
-            key: bind.type.dialect_impl(dialect).bind_processor(dialect)
-            for key, bind in compiled.binds.items()
-        }
-        self._convert = {key: convert for key, convert in processors.items() if convert}
-
-    def run(self, raw: Any, values: dict[str, Any]) -> Any:
-        """Execute on the driver connection `raw`; return its cursor."""
-        filled = self._constants | values
-        for key, convert in self._convert.items():
-            filled[key] = convert(filled[key])
-        if self._order is None:
-            return raw.execute(self._sql, filled)
-        return raw.execute(self._sql, [filled[key] for key in self._order])
+_Convert = Callable[[Any], Any]
 
 
-class HotStatements:
-    """The statements that run at every step of a workflow, for one database."""
-
-    def __init__(self, dialect: Dialect, insert: InsertFactory) -> None:
-        self.put_gate = Prepared(_put_gate(insert), dialect)
-        self.last_visit = Prepared(
-            select(GATE.c.visit, GATE.c.checkpoint_id)
-            .where(
-                GATE.c.run_id == bindparam("run_id"),
-                GATE.c.step == bindparam("step"),
-                GATE.c.place == bindparam("place"),
-                GATE.c.committed_at.is_not(None),
-                GATE.c.undone_at.is_(None),
-            )
-            .order_by(GATE.c.visit.desc(), GATE.c.seq.desc())
-            .limit(1),
-            dialect,
-        )
-        self.epoch = Prepared(select(RUN.c.epoch).where(RUN.c.id == bindparam("run_id")), dialect)
-
-
-@dataclass(frozen=True, slots=True)
 class Line:
-    """One open connection: SQLAlchemy's view of it, the driver's, and what fits its database.
+    """One open connection. Transactions are begun and ended on the driver, by whoever opened it."""
 
-    Transactions are begun and ended on the driver; SQLAlchemy only renders and reads.
-    """
+    def __init__(self, sql: Connection, raw: Any, rendered: "Rendered") -> None:
+        """Hold the connection.
 
-    sql: Connection
-    raw: Any
-    insert: InsertFactory
-    hot: HotStatements
+        Args:
+            sql: SQLAlchemy's view of it, for queries that are put together at each call.
+            raw: The driver's.
+            rendered: The statements of its database.
+        """
+        self.sql = sql
+        self.raw = raw
+        self._rendered = rendered
+
+    @property
+    def collision(self) -> type[Exception]:
+        """What the driver raises when a unique or foreign key is broken."""
+        return self._rendered.collision
+
+    def rows(self, statement: Statement, **values: Any) -> list[Any]:
+        """Run a statement; return its rows, with the columns as attributes."""
+        return self._rendered.of(statement).rows(self.raw, values)
+
+    def value(self, statement: Statement, **values: Any) -> Any:
+        """Run a statement; return the first column of its first row, or None."""
+        rows = self._rendered.of(statement).rows(self.raw, values)
+        return rows[0][0] if rows else None
+
+    def run(self, statement: Statement, **values: Any) -> int:
+        """Run a statement that returns nothing; return how many rows it changed."""
+        return int(self._rendered.of(statement).run(self.raw, values).rowcount)
 
     def close(self) -> None:
         """Close the connection."""
@@ -82,8 +64,85 @@ class Line:
         self.raw.close()
 
 
-def _put_gate(insert: InsertFactory) -> ClauseElement:
-    names = [column.name for column in GATE.c if column.name != "seq"]
-    new = insert(GATE).values({name: bindparam(name, type_=GATE.c[name].type) for name in names})
-    changed = {name: new.excluded[name] for name in names if name != "id"}
-    return new.on_conflict_do_update(index_elements=[GATE.c.id], set_=changed)
+class Rendered:
+    """The statements of one kind of database, each rendered at its first use."""
+
+    def __init__(
+        self, dialect: Dialect, *, insert: InsertFactory, collision: type[Exception]
+    ) -> None:
+        self.collision = collision
+        self._dialect = dialect
+        self._insert = insert
+        self._statements: dict[Statement, _Prepared] = {}
+
+    def of(self, statement: Statement) -> "_Prepared":
+        """Return the statement, ready to run."""
+        prepared = self._statements.get(statement)
+        if prepared is None:
+            made = statement if isinstance(statement, ClauseElement) else statement(self._insert)
+            prepared = self._statements[statement] = _Prepared.of(made, self._dialect)
+        return prepared
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """SQL text, the order of its parameters, and how values go in and come out."""
+
+    sql: str
+    order: list[str] | None
+    constants: dict[str, Any]
+    inward: dict[str, _Convert]
+    row: Callable[[Any], Any]
+    outward: list[tuple[int, _Convert]]
+
+    @classmethod
+    def of(cls, statement: ClauseElement, dialect: Dialect) -> "_Prepared":
+        compiled = cast(SQLCompiler, statement.compile(dialect=dialect))
+        inward = {key: _inward(bind.type, dialect) for key, bind in compiled.binds.items()}
+        columns = list(_returned(statement))
+        outward = [(i, _outward(column.type, dialect)) for i, column in enumerate(columns)]
+        names = [column.name for column in columns]
+        return cls(
+            sql=str(compiled),
+            order=compiled.positiontup,
+            constants=dict(compiled.params),
+            inward={key: convert for key, convert in inward.items() if convert},
+            row=cast(Any, namedtuple("Row", names))._make,
+            outward=[(i, convert) for i, convert in outward if convert],
+        )
+
+    def run(self, raw: Any, values: dict[str, Any]) -> Any:
+        """Execute on the driver connection `raw`; return its cursor."""
+        filled = self.constants | values
+        for key, convert in self.inward.items():
+            filled[key] = convert(filled[key])
+        order = self.order
+        return raw.execute(self.sql, filled if order is None else [filled[key] for key in order])
+
+    def rows(self, raw: Any, values: dict[str, Any]) -> list[Any]:
+        """Execute and return all rows; a statement that is not read to its end blocks the commit."""
+        found = self.run(raw, values).fetchall()
+        if self.outward:
+            found = [self._converted(row) for row in found]
+        return [self.row(row) for row in found]
+
+    def _converted(self, row: Any) -> list[Any]:
+        values = list(row)
+        for index, convert in self.outward:
+            values[index] = convert(values[index])
+        return values
+
+
+def _returned(statement: Any) -> Any:
+    """Return the columns of a query, or those a change returns."""
+    if isinstance(statement, Select):
+        return statement.selected_columns
+    return statement.exported_columns
+
+
+def _inward(kind: TypeEngine[Any], dialect: Dialect) -> _Convert | None:
+    return kind.dialect_impl(dialect).bind_processor(dialect)
+
+
+def _outward(kind: TypeEngine[Any], dialect: Dialect) -> _Convert | None:
+    return kind.dialect_impl(dialect).result_processor(dialect, None)

@@ -4,18 +4,16 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Select, and_, case, func, select
+from sqlalchemy import Select, select
 
 from hitl.models import (
     AuditEvent,
-    DecidedBy,
     Decision,
     Denial,
     GateRow,
     Intent,
     JsonObject,
     Mail,
-    MailKind,
     Outcome,
     ProposalKey,
     Review,
@@ -24,18 +22,14 @@ from hitl.models import (
     RunStatus,
     StepName,
     StoredProposal,
-    Verdict,
 )
+from hitl.stores import statements as s
 from hitl.stores.line import Line
 from hitl.stores.records import (
     denial_of,
     event_of,
     found,
     gate_of,
-    is_due,
-    is_proposal,
-    is_visit,
-    lease_is_free,
     mail_of,
     one_of,
     place_of,
@@ -43,31 +37,10 @@ from hitl.stores.records import (
     proposal_of,
     review_of,
 )
-from hitl.stores.rows import (
-    AUDIT,
-    DECISION,
-    DENIED_EFFECT,
-    GATE,
-    INTENT,
-    MAIL,
-    OUTCOME,
-    POLICY,
-    PROPOSAL,
-    REVIEW,
-    RUN,
-    SETTING,
-)
+from hitl.stores.rows import AUDIT, GATE, REVIEW, RUN
 from hitl.stores.text import json_value
 
-_REVIEWS = select(
-    REVIEW.c.record, REVIEW.c.status, DECISION.c.record.label("decision")
-).select_from(REVIEW.outerjoin(DECISION, DECISION.c.review_id == REVIEW.c.id))
-_DECISIONS = select(DECISION.c.record)
-_PROPOSALS = select(PROPOSAL.c.record, PROPOSAL.c.blob, PROPOSAL.c.settled)
-_GATES = select(GATE.c.record, GATE.c.undone_at, GATE.c.superseded_by)
 _GATE_ORDER = (GATE.c.committed_at.is_(None), GATE.c.committed_at, GATE.c.seq)
-_MAIL = select(MAIL)
-_TIMERS = [MailKind.EXPIRY.value, MailKind.COMMIT.value]
 
 
 class SqlReader:
@@ -89,7 +62,7 @@ class SqlReader:
 
     def find_run(self, run_id: str) -> RunRecord | None:
         """See `Reader`."""
-        text = self._value(select(RUN.c.record).where(RUN.c.id == run_id))
+        text = self._line.value(s.RUN_BY_ID, id=run_id)
         return None if text is None else RunRecord.model_validate_json(text)
 
     def runs(
@@ -107,34 +80,31 @@ class SqlReader:
         if status:
             query = query.where(one_of(RUN.c.status, status))
         if before is not None:
-            seen = select(RUN.c.created_at).where(RUN.c.id == before)
-            at = found("run", before, self._value(seen))
-            query = query.where(
-                position(RUN.c.created_at, RUN.c.id) < place_of(at, before, like=RUN.c.created_at)
-            )
-        return [RunRecord.model_validate_json(text) for text in self._column(query.limit(limit))]
+            at = found("run", before, self.find_run(before)).created_at
+            seen = place_of(at, before, like=RUN.c.created_at)
+            query = query.where(position(RUN.c.created_at, RUN.c.id) < seen)
+        rows = self._rows(query.limit(limit))
+        return [RunRecord.model_validate_json(row.record) for row in rows]
 
     def count_runs(self) -> dict[RunStatus, int]:
         """See `Reader`."""
-        query = select(RUN.c.status, func.count()).group_by(RUN.c.status)
-        return {RunStatus(status): count for status, count in self._rows(query)}
+        return {RunStatus(status): n for status, n in self._line.rows(s.COUNT_RUNS)}
 
     def run_input(self, run_id: str) -> tuple[str, bytes] | None:
         """See `Reader`."""
-        query = select(RUN.c.input_type, RUN.c.input_blob).where(RUN.c.id == run_id)
-        rows = [row for row in self._rows(query) if row.input_type is not None]
-        return (rows[0].input_type, bytes(rows[0].input_blob)) if rows else None
+        for kind, blob in self._line.rows(s.RUN_INPUT, id=run_id):
+            return None if kind is None else (kind, bytes(blob))
+        return None
 
     def epoch(self, run_id: str) -> int | None:
         """See `Reader`."""
-        row = self._line.hot.epoch.run(self._line.raw, {"run_id": run_id}).fetchone()
-        return None if row is None else row[0]
+        return cast("int | None", self._line.value(s.EPOCH, id=run_id))
 
     # -- reviews and decisions ------------------------------------------------------------------
 
     def review(self, review_id: str) -> Review:
         """See `Reader`."""
-        rows = self._rows(_REVIEWS.where(REVIEW.c.id == review_id))
+        rows = self._line.rows(s.REVIEW_BY_ID, id=review_id)
         return review_of(found("review", review_id, rows[0] if rows else None))
 
     def reviews(
@@ -148,7 +118,7 @@ class SqlReader:
         after: str | None = None,
     ) -> list[Review]:
         """See `Reader`."""
-        query = _REVIEWS.order_by(REVIEW.c.sort_at, REVIEW.c.id)
+        query = s.REVIEWS.order_by(REVIEW.c.sort_at, REVIEW.c.id)
         if status:
             query = query.where(one_of(REVIEW.c.status, status))
         wanted = {"run_id": run_id, "workflow": workflow, "blocking": blocking}
@@ -156,110 +126,85 @@ class SqlReader:
             if value is not None:
                 query = query.where(REVIEW.c[name] == value)
         if after is not None:
-            seen = select(REVIEW.c.sort_at).where(REVIEW.c.id == after)
-            at = found("review", after, self._value(seen))
-            query = query.where(
-                position(REVIEW.c.sort_at, REVIEW.c.id) > place_of(at, after, like=REVIEW.c.sort_at)
-            )
+            at = found("review", after, self._line.value(s.REVIEW_PLACE, id=after))
+            seen = place_of(at, after, like=REVIEW.c.sort_at)
+            query = query.where(position(REVIEW.c.sort_at, REVIEW.c.id) > seen)
         return [review_of(row) for row in self._rows(query.limit(limit))]
 
     def count_reviews(self) -> dict[ReviewStatus, int]:
         """See `Reader`."""
-        query = select(REVIEW.c.status, func.count()).group_by(REVIEW.c.status)
-        return {ReviewStatus(status): count for status, count in self._rows(query)}
+        return {ReviewStatus(status): n for status, n in self._line.rows(s.COUNT_REVIEWS)}
 
     def decision(self, review_id: str) -> Decision | None:
         """See `Reader`."""
-        text = self._value(_DECISIONS.where(DECISION.c.review_id == review_id))
+        text = self._line.value(s.DECISION_OF, review_id=review_id)
         return None if text is None else Decision.model_validate_json(text)
 
     def decision_by_id(self, decision_id: str) -> Decision | None:
         """See `Reader`."""
-        text = self._value(_DECISIONS.where(DECISION.c.decision_id == decision_id))
+        text = self._line.value(s.DECISION_BY_ID, decision_id=decision_id)
         return None if text is None else Decision.model_validate_json(text)
 
     def intent(self, review_id: str) -> Intent | None:
         """See `Reader`."""
-        live = and_(INTENT.c.review_id == review_id, INTENT.c.outcome.is_(None))
-        text = self._value(select(INTENT.c.record).where(live))
+        text = self._line.value(s.LIVE_INTENT, the_review=review_id)
         return None if text is None else Intent.model_validate_json(text)
 
     def denials(self, run_id: str, name: StepName) -> list[tuple[Review, Decision]]:
         """See `Reader`."""
-        query = _REVIEWS.where(
-            is_visit(REVIEW, run_id, name), DECISION.c.verdict == Verdict.DENY.value
-        )
-        rows = self._rows(query.order_by(DECISION.c.seq))
+        rows = self._line.rows(s.DENIALS, run_id=run_id, **name.model_dump(mode="json"))
         return [(review_of(row), Decision.model_validate_json(row.decision)) for row in rows]
 
     def denials_that_undid(self, run_id: str, name: StepName) -> list[Denial]:
         """See `Reader`."""
-        undoing = select(GATE.c.superseded_by).where(
-            is_visit(GATE, run_id, name), GATE.c.undone_at.is_not(None)
-        )
-        query = _REVIEWS.where(
-            DECISION.c.decision_id.in_(undoing), DECISION.c.verdict == Verdict.DENY.value
-        )
-        return [denial_of(review_of(row)) for row in self._rows(query.order_by(DECISION.c.seq))]
+        rows = self._line.rows(s.UNDOING_DENIALS, run_id=run_id, **name.model_dump(mode="json"))
+        return [denial_of(row) for row in rows]
 
     # -- proposals ------------------------------------------------------------------------------
 
     def proposal(self, key: ProposalKey) -> StoredProposal | None:
         """See `Reader`."""
-        rows = self._rows(_PROPOSALS.where(is_proposal(key)))
+        rows = self._line.rows(s.PROPOSAL_BY_KEY, **key.model_dump(mode="json"))
         return proposal_of(rows[0]) if rows else None
 
     def proposal_of(self, review_id: str) -> StoredProposal | None:
         """See `Reader`."""
-        query = _PROPOSALS.where(PROPOSAL.c.review_id == review_id).order_by(PROPOSAL.c.seq)
-        rows = self._rows(query.limit(1))
+        rows = self._line.rows(s.PROPOSAL_OF, review_id=review_id)
         return proposal_of(rows[0]) if rows else None
 
     def open_proposals(self, run_id: str) -> list[StoredProposal]:
         """See `Reader`."""
-        query = _PROPOSALS.where(PROPOSAL.c.run_id == run_id, PROPOSAL.c.settled.is_(False))
-        return [proposal_of(row) for row in self._rows(query.order_by(PROPOSAL.c.seq))]
+        return [proposal_of(row) for row in self._line.rows(s.OPEN_PROPOSALS, run_id=run_id)]
 
     # -- the gate log ---------------------------------------------------------------------------
 
     def last_visit(self, run_id: str, step: str, place: str) -> tuple[int, str] | None:
         """See `Reader`."""
-        wanted = {"run_id": run_id, "step": step, "place": place}
-        row = self._line.hot.last_visit.run(self._line.raw, wanted).fetchone()
-        return None if row is None else (row[0], row[1])
+        rows = self._line.rows(s.LAST_VISIT, run_id=run_id, step=step, place=place)
+        return (rows[0].visit, rows[0].checkpoint_id) if rows else None
 
     def denied_effects(self, run_id: str) -> set[str]:
         """See `Reader`."""
-        query = select(DENIED_EFFECT.c.fingerprint).where(DENIED_EFFECT.c.run_id == run_id)
-        return set(self._column(query))
+        return {row.fingerprint for row in self._line.rows(s.DENIED_EFFECTS, run_id=run_id)}
 
     def gate(self, gate_id: str) -> GateRow:
         """See `Reader`."""
-        rows = self._rows(_GATES.where(GATE.c.id == gate_id))
+        rows = self._line.rows(s.GATE_BY_ID, id=gate_id)
         return gate_of(found("gate row", gate_id, rows[0] if rows else None))
 
     def gates(
         self, run_id: str, *, live_only: bool = False, limit: int | None = None
     ) -> list[GateRow]:
         """See `Reader`."""
-        query = _GATES.where(GATE.c.run_id == run_id).order_by(*_GATE_ORDER).limit(limit)
+        query = s.GATES.where(GATE.c.run_id == run_id).order_by(*_GATE_ORDER).limit(limit)
         if live_only:
             query = query.where(GATE.c.undone_at.is_(None))
         return [gate_of(row) for row in self._rows(query)]
 
     def label_counts(self, workflow: str, step: str) -> tuple[int, int]:
         """See `Reader`."""
-        right = func.coalesce(
-            func.sum(case((DECISION.c.verdict == Verdict.APPROVE.value, 1), else_=0)), 0
-        )
-        query = (
-            select(right, func.count())
-            .select_from(GATE.join(DECISION, DECISION.c.review_id == GATE.c.review_id))
-            .where(GATE.c.workflow == workflow, GATE.c.step == step, GATE.c.review_id.is_not(None))
-            .where(GATE.c.counts.is_(True), DECISION.c.made_by == DecidedBy.PERSON.value)
-        )
-        counted = self._rows(query)[0]
-        return int(counted[0]), int(counted[1])
+        counted = self._line.rows(s.LABEL_COUNTS, workflow=workflow, step=step)[0]
+        return int(counted.right), int(counted.judged)
 
     # -- the trail, the mailbox and the rest ----------------------------------------------------
 
@@ -274,53 +219,34 @@ class SqlReader:
 
     def mail(self, run_id: str, *, now: datetime) -> list[Mail]:
         """See `Reader`."""
-        query = _MAIL.where(MAIL.c.run_id == run_id, is_due(now)).order_by(MAIL.c.id)
-        return [mail_of(row) for row in self._rows(query)]
+        return [mail_of(row) for row in self._line.rows(s.MAIL_OF_RUN, run_id=run_id, now=now)]
 
     def due_runs(self, *, now: datetime, limit: int = 100) -> list[str]:
         """See `Reader`."""
-        query = (
-            select(MAIL.c.run_id)
-            .select_from(MAIL.join(RUN, RUN.c.id == MAIL.c.run_id))
-            .where(is_due(now), lease_is_free(now))
-            .group_by(MAIL.c.run_id)
-            .order_by(func.min(MAIL.c.due_at), MAIL.c.run_id)
-        )
-        return self._column(query.limit(limit))
+        return [row.run_id for row in self._line.rows(s.DUE_RUNS, now=now, most=limit)]
 
     def next_due(self) -> datetime | None:
         """See `Reader`."""
-        query = select(MAIL.c.due_at).where(MAIL.c.done_at.is_(None)).order_by(MAIL.c.due_at)
-        return cast("datetime | None", self._value(query.limit(1)))
+        return cast("datetime | None", self._line.value(s.NEXT_DUE))
 
     def due_timers(self, *, now: datetime, limit: int = 100) -> list[Mail]:
         """See `Reader`."""
-        query = _MAIL.where(is_due(now), MAIL.c.kind.in_(_TIMERS)).order_by(
-            MAIL.c.due_at, MAIL.c.id
-        )
-        return [mail_of(row) for row in self._rows(query.limit(limit))]
+        return [mail_of(row) for row in self._line.rows(s.DUE_TIMERS, now=now, most=limit)]
 
     def policy(self, policy_hash: str) -> JsonObject | None:
         """See `Reader`."""
-        text = self._value(select(POLICY.c.body).where(POLICY.c.policy_hash == policy_hash))
+        text = self._line.value(s.POLICY_BODY, policy_hash=policy_hash)
         return None if text is None else json_value(text)
 
     def outcomes(self, run_id: str) -> list[Outcome]:
         """See `Reader`."""
-        query = select(OUTCOME.c.record).where(OUTCOME.c.run_id == run_id).order_by(OUTCOME.c.seq)
-        return [Outcome.model_validate_json(text) for text in self._column(query)]
+        rows = self._line.rows(s.OUTCOMES, run_id=run_id)
+        return [Outcome.model_validate_json(row.record) for row in rows]
 
     def setting(self, key: str) -> str | None:
         """See `Reader`."""
-        return cast("str | None", self._value(select(SETTING.c.value).where(SETTING.c.key == key)))
-
-    # -- how a query runs -----------------------------------------------------------------------
+        return cast("str | None", self._line.value(s.SETTING_VALUE, key=key))
 
     def _rows(self, query: Select[Any]) -> list[Any]:
+        """Run a query whose shape depends on what was asked for."""
         return list(self._line.sql.execute(query).all())
-
-    def _column(self, query: Select[Any]) -> list[Any]:
-        return list(self._line.sql.execute(query).scalars())
-
-    def _value(self, query: Select[Any]) -> Any:
-        return self._line.sql.execute(query).scalar()

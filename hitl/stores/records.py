@@ -1,11 +1,11 @@
-"""From rows to records, and the conditions that reads and writes share."""
+"""From rows to records, and how a page of records follows the one before."""
 
 from collections.abc import Collection
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, ColumnElement, Table, Tuple, and_, literal, or_, tuple_
+from sqlalchemy import Column, ColumnElement, Tuple, literal, tuple_
 
 from hitl.errors import NotFound
 from hitl.models import (
@@ -15,13 +15,10 @@ from hitl.models import (
     GateRow,
     Mail,
     MailKind,
-    ProposalKey,
     Review,
     ReviewStatus,
-    StepName,
     StoredProposal,
 )
-from hitl.stores.rows import MAIL, PROPOSAL, RUN
 from hitl.stores.text import json_value
 
 T = TypeVar("T")
@@ -111,28 +108,6 @@ def mail_of(row: Any) -> Mail:
 
 
 # -- conditions ---------------------------------------------------------------------------------
-
-
-def is_proposal(key: ProposalKey) -> ColumnElement[bool]:
-    """Return the condition that a proposal is the one with this key."""
-    wanted = key.model_dump(mode="json")
-    return and_(*(PROPOSAL.c[name] == value for name, value in wanted.items()))
-
-
-def is_visit(table: Table, run_id: str, name: StepName) -> ColumnElement[bool]:
-    """Return the condition that a row of `table` belongs to this visit of the run."""
-    wanted = name.model_dump(mode="json")
-    return and_(table.c.run_id == run_id, *(table.c[key] == v for key, v in wanted.items()))
-
-
-def is_due(now: datetime) -> ColumnElement[bool]:
-    """Return the condition that mail is not done and its time has come."""
-    return and_(MAIL.c.done_at.is_(None), MAIL.c.due_at <= now)
-
-
-def lease_is_free(now: datetime) -> ColumnElement[bool]:
-    """Return the condition that nobody holds a live lease on a run."""
-    return or_(RUN.c.lease_until.is_(None), RUN.c.lease_until <= now)
 
 
 def one_of(column: Column[Any], values: Collection[StrEnum]) -> ColumnElement[bool]:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
 from hitl.errors import NotBuilt, StoreInUse, StoreUnavailable
-from hitl.stores.line import HotStatements, Line
+from hitl.stores.line import Line, Rendered
 from hitl.stores.lock import LockTaken, WriterLock
 from hitl.stores.rows import REVISION, VERSION_TABLE
 
@@ -157,7 +157,7 @@ def _open_line(
     except sqlite3.Error as problem:
         raise StoreUnavailable(at.url, f"SQLite says: {problem}.") from problem
     engine = _engine(lambda: raw)
-    return Line(sql=engine.connect(), raw=raw, insert=insert, hot=_hot())
+    return Line(engine.connect(), raw, _rendered())
 
 
 def _connect(name: str, *, pragmas: tuple[str, ...], many_threads: bool) -> sqlite3.Connection:
@@ -190,8 +190,9 @@ def _engine(creator: Callable[[], sqlite3.Connection]) -> Engine:
 
 
 @cache
-def _hot() -> HotStatements:
-    return HotStatements(_engine(lambda: sqlite3.connect(":memory:")).dialect, insert)
+def _rendered() -> Rendered:
+    dialect = _engine(lambda: sqlite3.connect(":memory:")).dialect
+    return Rendered(dialect, insert=insert, collision=sqlite3.IntegrityError)
 
 
 def _is_current(line: Line) -> bool:

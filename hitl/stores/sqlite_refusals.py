@@ -23,6 +23,6 @@ def refusal(problem: BaseException, url: str) -> BaseException:
     said = str(problem.orig) if isinstance(problem, DBAPIError) else str(problem)
     known = [sentence for words, sentence in _SENTENCES.items() if words in said]
     why = known[0] if known else f"{said}."
-    told = StoreError(f"Nothing was written to the database {url!r}: {why}")
+    told = StoreError(f"The database {url!r} did not do it, and nothing was written: {why}")
     told.__cause__ = problem
     return told

@@ -3,10 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any
-
-from sqlalchemy import Update, and_, or_, select, update
-from sqlalchemy.exc import IntegrityError
+from typing import Any, cast
 
 from hitl.audit import GENESIS, link
 from hitl.errors import LeaseLost, NotFound, ReviewClosed, StoreError
@@ -26,36 +23,15 @@ from hitl.models import (
     Verdict,
 )
 from hitl.ports import Clock
+from hitl.stores import statements as s
 from hitl.stores.line import Line
 from hitl.stores.reader import SqlReader
-from hitl.stores.records import (
-    GATE_COLUMNS,
-    NEVER,
-    PROPOSAL_COLUMNS,
-    REVIEW_COLUMNS,
-    found,
-    is_proposal,
-    lease_is_free,
-)
-from hitl.stores.rows import (
-    AUDIT,
-    DECISION,
-    DENIED_EFFECT,
-    GATE,
-    INTENT,
-    MAIL,
-    OUTCOME,
-    POLICY,
-    PROPOSAL,
-    REVIEW,
-    RUN,
-    SETTING,
-)
+from hitl.stores.records import GATE_COLUMNS, NEVER, PROPOSAL_COLUMNS, REVIEW_COLUMNS, found
 from hitl.stores.text import checked, json_text, json_value, record_text
 
 _STATUS_AFTER = {Verdict.APPROVE: ReviewStatus.APPROVED, Verdict.DENY: ReviewStatus.DENIED}
-_AT_ONCE = 500
-"""How many ids one statement names; databases limit the number of parameters."""
+_BY_DECISION_ONLY = (ReviewStatus.PENDING, *_STATUS_AFTER.values())
+"""A review that is not in one of these gets there by being born, or by a decision."""
 
 
 class SqlTransaction(SqlReader):
@@ -76,45 +52,50 @@ class SqlTransaction(SqlReader):
     def add_run(self, run: RunRecord, input: tuple[str, bytes] | None) -> None:
         """See `Transaction`."""
         kind, blob = input or (None, None)
-        values = _run_columns(run) | {"id": run.id, "input_type": kind, "input_blob": blob}
-        with _new(f"There is a run with id {run.id!r} already; nothing was written."):
-            self._line.sql.execute(RUN.insert().values(**values))
+        with self._new("run", run.id):
+            self._line.run(
+                s.ADD_RUN,
+                id=checked("A run's id", run.id),
+                **_run_columns(run),
+                input_type=kind,
+                input_blob=blob,
+                epoch=0,
+                owner=None,
+                lease_until=None,
+            )
 
     def set_run(self, run: RunRecord) -> None:
         """See `Transaction`."""
-        self._change("run", run.id, update(RUN).where(RUN.c.id == run.id), _run_columns(run))
+        _must_exist("run", run.id, self._line.run(s.SET_RUN, the_id=run.id, **_run_columns(run)))
 
     def set_run_input(self, run_id: str, input: tuple[str, bytes]) -> None:
         """See `Transaction`."""
-        values = {"input_type": input[0], "input_blob": input[1]}
-        self._change("run", run_id, update(RUN).where(RUN.c.id == run_id), values)
+        changed = self._line.run(
+            s.SET_RUN_INPUT, the_id=run_id, input_type=input[0], input_blob=input[1]
+        )
+        _must_exist("run", run_id, changed)
 
     def claim_run(self, run_id: str, owner: str, *, now: datetime, lease: timedelta) -> int | None:
         """See `Transaction`."""
-        claim = (
-            update(RUN)
-            .where(RUN.c.id == run_id, lease_is_free(now))
-            .values(epoch=RUN.c.epoch + 1, owner=owner, lease_until=now + lease)
-            .returning(RUN.c.epoch)
+        epoch = self._line.value(
+            s.CLAIM_RUN, the_id=run_id, now=now, owner=owner, lease_until=now + lease
         )
-        epoch = self._line.sql.execute(claim).scalar()
         if epoch is None:
             found("run", run_id, self.epoch(run_id))
-        return epoch
+        return cast("int | None", epoch)
 
     def renew_lease(self, run_id: str, epoch: int, *, now: datetime, lease: timedelta) -> bool:
         """See `Transaction`."""
-        renew = _held(run_id, epoch).values(lease_until=now + lease).returning(RUN.c.id)
-        return self._line.sql.execute(renew).scalar() is not None
+        held = {"the_id": run_id, "the_epoch": epoch}
+        return self._line.value(s.RENEW_LEASE, lease_until=now + lease, **held) is not None
 
     def break_leases(self, *, keep_owner: str) -> None:
         """See `Transaction`."""
-        others = and_(RUN.c.lease_until.is_not(None), RUN.c.owner != keep_owner)
-        self._line.sql.execute(update(RUN).where(others).values(owner=None, lease_until=None))
+        self._line.run(s.BREAK_LEASES, the_owner=keep_owner)
 
     def release_run(self, run_id: str, epoch: int) -> None:
         """See `Transaction`."""
-        self._line.sql.execute(_held(run_id, epoch).values(owner=None, lease_until=None))
+        self._line.run(s.RELEASE_RUN, the_id=run_id, the_epoch=epoch)
 
     def check_epoch(self, run_id: str, epoch: int | None) -> None:
         """See `Transaction`."""
@@ -125,9 +106,8 @@ class SqlTransaction(SqlReader):
 
     def add_review(self, review: Review) -> None:
         """See `Transaction`."""
-        values = _review_columns(review) | {"id": review.id}
-        with _new(f"There is a review with id {review.id!r} already; nothing was written."):
-            self._line.sql.execute(REVIEW.insert().values(**values))
+        with self._new("review", review.id):
+            self._line.run(s.ADD_REVIEW, id=review.id, **_review_columns(review))
 
     def set_review(self, review: Review) -> None:
         """See `Transaction`.
@@ -136,150 +116,134 @@ class SqlTransaction(SqlReader):
             ReviewClosed: The review would become pending again.
             StoreError: The review would become approved or denied without a decision.
         """
-        change = update(REVIEW).where(REVIEW.c.id == review.id)
-        if review.status in (ReviewStatus.PENDING, *_STATUS_AFTER.values()):
-            # a record read before somebody's decision must not undo it, nor stand in for one
-            change = change.where(REVIEW.c.status == review.status.value)
-        changed = change.values(**_review_columns(review)).returning(REVIEW.c.id)
-        if self._line.sql.execute(changed).scalar() is None:
-            raise _unchanged(self.review(review.id), review)
+        columns = _review_columns(review)
+        if review.status in _BY_DECISION_ONLY:
+            # A record read before somebody's decision must not undo it, nor stand in for one.
+            in_status = {"the_id": review.id, "the_status": review.status.value}
+            changed = self._line.value(s.SET_REVIEW_IN_STATUS, **in_status, **columns)
+        else:
+            changed = self._line.value(s.SET_REVIEW, the_id=review.id, **columns)
+        if changed is None:
+            raise _stays(self.review(review.id), review)
 
     def decide_review(
         self, review: Review, decision: Decision, *, judged_at: datetime, expires: bool = True
     ) -> bool:
         """See `Transaction`."""
-        conditions = [
-            REVIEW.c.id == review.id,
-            REVIEW.c.status == ReviewStatus.PENDING.value,
-            REVIEW.c.proposal_hash == decision.proposal_hash,
-        ]
+        values: dict[str, Any] = {
+            "the_id": review.id,
+            "the_hash": decision.proposal_hash,
+            "status": _STATUS_AFTER[decision.verdict].value,
+        }
         if expires:
-            conditions.append(or_(REVIEW.c.expires_at.is_(None), REVIEW.c.expires_at > judged_at))
-        decide = (
-            update(REVIEW)
-            .where(and_(*conditions))
-            .values(status=_STATUS_AFTER[decision.verdict].value)
-            .returning(REVIEW.c.id)
-        )
-        if self._line.sql.execute(decide).scalar() is None:
+            won = self._line.value(s.DECIDE, judged_at=judged_at, **values)
+        else:
+            won = self._line.value(s.DECIDE_EXPIRED, **values)
+        if won is None:
             return False
         self._add_decision(review.id, decision)
         return True
 
     def _add_decision(self, review_id: str, decision: Decision) -> None:
-        id = decision.decision_id
-        values = {
-            "decision_id": checked("A decision's id", id),
-            "review_id": review_id,
-            "verdict": decision.verdict.value,
-            "made_by": decision.made_by.value,
-            "decided_at": decision.decided_at,
-            "record": record_text(decision),
-        }
-        with _new(f"Decision {id!r} belongs to another review already; nothing was written."):
-            self._line.sql.execute(DECISION.insert().values(**values))
+        with self._new("decision", decision.decision_id):
+            self._line.run(
+                s.ADD_DECISION,
+                decision_id=decision.decision_id,
+                review_id=review_id,
+                verdict=decision.verdict.value,
+                made_by=decision.made_by.value,
+                decided_at=decision.decided_at,
+                record=record_text(decision),
+            )
 
     def put_intent(self, intent: Intent) -> None:
         """See `Transaction`."""
         review_id = intent.decision.review_id
         self.end_intent(review_id, outcome="replaced")
-        values = {
-            "review_id": review_id,
-            "commit_at": intent.commit_at,
-            "record": record_text(intent),
-        }
-        with _new(f"There is no review with id {review_id!r}; nothing was written."):
-            self._line.sql.execute(INTENT.insert().values(**values))
+        found("review", review_id, self._line.value(s.REVIEW_PLACE, id=review_id))
+        self._line.run(
+            s.ADD_INTENT,
+            review_id=review_id,
+            commit_at=intent.commit_at,
+            record=record_text(intent),
+        )
 
     def end_intent(self, review_id: str, *, outcome: str) -> None:
         """See `Transaction`."""
-        live = and_(INTENT.c.review_id == review_id, INTENT.c.outcome.is_(None))
-        end = update(INTENT).where(live).values(outcome=outcome, ended_at=self._clock())
-        self._line.sql.execute(end)
+        ended = {"outcome": outcome, "ended_at": self._clock()}
+        self._line.run(s.END_INTENT, the_review=review_id, **ended)
 
     # -- proposals ------------------------------------------------------------------------------
 
     def add_proposal(self, proposal: StoredProposal) -> StoredProposal:
         """See `Transaction`."""
-        values = proposal.key.model_dump(mode="json") | {
-            "review_id": proposal.review_id,
-            "settled": proposal.settled,
-            "blob": proposal.blob,
-            "record": record_text(proposal, without=PROPOSAL_COLUMNS),
-        }
-        add = self._line.insert(PROPOSAL).values(**values)
-        first = add.on_conflict_do_nothing(index_elements=list(proposal.key.model_dump()))
-        if self._line.sql.execute(first.returning(PROPOSAL.c.seq)).scalar() is not None:
+        number = self._line.value(
+            s.add_proposal,
+            **proposal.key.model_dump(mode="json"),
+            review_id=proposal.review_id,
+            settled=proposal.settled,
+            blob=proposal.blob,
+            record=record_text(proposal, without=PROPOSAL_COLUMNS),
+        )
+        if number is not None:
             return proposal
         return found("proposal", proposal.gate_id, self.proposal(proposal.key))
 
     def settle_proposal(self, key: ProposalKey) -> None:
         """See `Transaction`."""
-        settle = update(PROPOSAL).where(is_proposal(key))
-        self._change("proposal of task", key.task_id, settle, {"settled": True})
+        settled = self._line.run(s.SETTLE_PROPOSAL, **key.model_dump(mode="json"))
+        _must_exist("proposal of task", key.task_id, settled)
 
     def drop_proposals(self, run_id: str) -> None:
         """See `Transaction`."""
-        still_open = and_(PROPOSAL.c.run_id == run_id, PROPOSAL.c.settled.is_(False))
-        self._line.sql.execute(update(PROPOSAL).where(still_open).values(settled=True))
+        self._line.run(s.DROP_PROPOSALS, run_id=run_id)
 
     # -- the gate log ---------------------------------------------------------------------------
 
     def put_gate(self, row: GateRow) -> None:
         """See `Transaction`."""
         name = row.name
-        self._line.hot.put_gate.run(
-            self._line.raw,
-            {
-                "id": row.id,
-                "run_id": row.run_id,
-                "workflow": row.workflow,
-                "step": name.step,
-                "place": name.place.value,
-                "visit": name.visit,
-                "shard": name.shard,
-                "checkpoint_id": row.checkpoint_id,
-                "review_id": row.review_id,
-                "counts": row.winner and not row.is_seed,
-                "committed_at": row.committed_at,
-                "undone_at": row.undone_at,
-                "superseded_by": row.superseded_by,
-                "record": record_text(row, without=GATE_COLUMNS),
-            },
+        self._line.run(
+            s.put_gate,
+            id=row.id,
+            run_id=row.run_id,
+            workflow=row.workflow,
+            step=name.step,
+            place=name.place.value,
+            visit=name.visit,
+            shard=name.shard,
+            checkpoint_id=row.checkpoint_id,
+            review_id=row.review_id,
+            counts=row.winner and not row.is_seed,
+            committed_at=row.committed_at,
+            undone_at=row.undone_at,
+            superseded_by=row.superseded_by,
+            record=record_text(row, without=GATE_COLUMNS),
         )
 
     def undo_gates(
         self, run_id: str, gate_ids: Sequence[str], *, at: datetime, by_decision: str
     ) -> None:
         """See `Transaction`."""
-        undo = update(GATE).where(GATE.c.run_id == run_id)
-        undo = undo.values(undone_at=at, superseded_by=by_decision)
-        for ids in _in_parts(gate_ids):
-            self._line.sql.execute(undo.where(GATE.c.id.in_(ids)))
+        undone = {"the_run": run_id, "undone_at": at, "superseded_by": by_decision}
+        for gate_id in gate_ids:
+            self._line.run(s.UNDO_GATE, the_id=gate_id, **undone)
 
     def deny_effect(self, run_id: str, fingerprint: str) -> None:
         """See `Transaction`."""
-        add = self._line.insert(DENIED_EFFECT).values(run_id=run_id, fingerprint=fingerprint)
-        self._line.sql.execute(add.on_conflict_do_nothing())
+        self._line.run(s.deny_effect, run_id=run_id, fingerprint=fingerprint)
 
     # -- the trail, the mailbox and the rest ----------------------------------------------------
 
     def append_audit(self, run_id: str, body: JsonObject) -> AuditEvent:
         """See `Transaction`."""
-        head = select(AUDIT.c.chain_seq, AUDIT.c.hash).where(AUDIT.c.run_id == run_id)
-        last = self._line.sql.execute(head.order_by(AUDIT.c.chain_seq.desc()).limit(1)).first()
-        number, prev = (1, GENESIS) if last is None else (last.chain_seq + 1, last.hash)
+        heads = self._line.rows(s.AUDIT_HEAD, run_id=run_id)
+        number, prev = (heads[0].chain_seq + 1, heads[0].hash) if heads else (1, GENESIS)
+        event: dict[str, Any] = {"run_id": run_id, "chain_seq": number, "prev": prev}
+        event["hash"] = _link(prev, number, body)
         text = json_text("An audit event", body)
-        values = {
-            "run_id": run_id,
-            "chain_seq": number,
-            "prev": prev,
-            "hash": _link(prev, number, body),
-            "body": text,
-        }
-        add = AUDIT.insert().values(**values).returning(AUDIT.c.seq)
-        seq = self._line.sql.execute(add).scalar_one()
-        return AuditEvent.model_validate(values | {"seq": seq, "body": json_value(text)})
+        seq = self._line.value(s.ADD_AUDIT, **event, body=text)
+        return AuditEvent(seq=seq, body=json_value(text), **event)
 
     def put_mail(
         self,
@@ -291,50 +255,54 @@ class SqlTransaction(SqlReader):
         payload: JsonObject | None = None,
     ) -> bool:
         """See `Transaction`."""
-        values = {
-            "run_id": run_id,
-            "kind": kind.value,
-            "key": key,
-            "due_at": due_at,
-            "payload": json_text("A mail's payload", payload or {}),
-        }
-        add = self._line.insert(MAIL).values(**values)
-        add = add.on_conflict_do_nothing(index_elements=[MAIL.c.key])
-        is_new = self._line.sql.execute(add.returning(MAIL.c.id)).scalar() is not None
-        self.gave_order = self.gave_order or is_new
-        return is_new
+        number = self._line.value(
+            s.put_mail,
+            run_id=run_id,
+            kind=kind.value,
+            key=key,
+            due_at=due_at,
+            payload=json_text("A mail's payload", payload or {}),
+        )
+        self.gave_order = self.gave_order or number is not None
+        return number is not None
 
     def finish_mail(self, ids: Sequence[int]) -> None:
         """See `Transaction`."""
-        done = update(MAIL).where(MAIL.c.done_at.is_(None)).values(done_at=self._clock())
-        for part in _in_parts(ids):
-            self._line.sql.execute(done.where(MAIL.c.id.in_(part)))
+        for number in ids:
+            self._line.run(s.FINISH_MAIL, the_id=number, done_at=self._clock())
 
     def save_policy(self, policy_hash: str, body: JsonObject) -> None:
         """See `Transaction`."""
-        values = {
-            "policy_hash": policy_hash,
-            "saved_at": self._clock(),
-            "body": json_text("A policy", body),
-        }
-        self._line.sql.execute(self._line.insert(POLICY).values(**values).on_conflict_do_nothing())
+        text = json_text("A policy", body)
+        self._line.run(s.save_policy, policy_hash=policy_hash, saved_at=self._clock(), body=text)
 
     def add_outcome(self, outcome: Outcome) -> None:
         """See `Transaction`."""
-        values = {"id": outcome.id, "run_id": outcome.run_id, "record": record_text(outcome)}
-        with _new(f"There is an outcome with id {outcome.id!r} already; nothing was written."):
-            self._line.sql.execute(OUTCOME.insert().values(**values))
+        ids = {"id": outcome.id, "run_id": outcome.run_id}
+        with self._new("outcome", outcome.id):
+            self._line.run(s.ADD_OUTCOME, **ids, record=record_text(outcome))
 
     def set_setting(self, key: str, value: str) -> str:
         """See `Transaction`."""
-        add = self._line.insert(SETTING).values(key=key, value=checked("A setting", value))
-        self._line.sql.execute(add.on_conflict_do_nothing())
+        self._line.run(s.set_setting, key=key, value=checked("A setting", value))
         return found("setting", key, self.setting(key))
 
-    def _change(self, kind: str, id: str, change: Update, values: dict[str, Any]) -> None:
-        """Run an update of one row; raise `NotFound` when there is none."""
-        if self._line.sql.execute(change.values(**values)).rowcount == 0:
-            raise NotFound(kind, id)
+    @contextmanager
+    def _new(self, kind: str, id: str) -> Iterator[None]:
+        """Say in a sentence that what is inserted collides with what is there."""
+        try:
+            yield
+        except self._line.collision as problem:
+            sentence = (
+                f"There is a {kind} with id {id!r} already, or what it belongs to is missing."
+            )
+            raise StoreError(f"{sentence} Nothing was written.") from problem
+
+
+def _must_exist(kind: str, id: str, changed: int) -> None:
+    """Raise `NotFound` when an update changed nothing."""
+    if changed == 0:
+        raise NotFound(kind, id)
 
 
 def _run_columns(run: RunRecord) -> dict[str, Any]:
@@ -347,11 +315,15 @@ def _run_columns(run: RunRecord) -> dict[str, Any]:
 
 
 def _review_columns(review: Review) -> dict[str, Any]:
+    name = review.name
     return {
         "run_id": review.run_id,
         "workflow": review.workflow,
         "status": review.status.value,
-        **review.name.model_dump(mode="json"),
+        "step": name.step,
+        "place": name.place.value,
+        "visit": name.visit,
+        "shard": name.shard,
         "blocking": review.blocking,
         "proposal_hash": review.proposal_hash,
         "sort_at": review.due_at or NEVER,
@@ -360,11 +332,7 @@ def _review_columns(review: Review) -> dict[str, Any]:
     }
 
 
-def _held(run_id: str, epoch: int) -> Update:
-    return update(RUN).where(RUN.c.id == run_id, RUN.c.epoch == epoch)
-
-
-def _unchanged(current: Review, wanted: Review) -> Exception:
+def _stays(current: Review, wanted: Review) -> Exception:
     if wanted.status is ReviewStatus.PENDING:
         return ReviewClosed(current.id, current.status.value)
     return StoreError(
@@ -377,18 +345,6 @@ def _link(prev: str, number: int, body: JsonObject) -> str:
     try:
         return link(prev, number, body)
     except ValueError as problem:
-        raise StoreError(f"An audit event cannot be stored: {problem}.") from problem
-
-
-def _in_parts(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(values), _AT_ONCE):
-        yield values[start : start + _AT_ONCE]
-
-
-@contextmanager
-def _new(sentence: str) -> Iterator[None]:
-    """Say `sentence` when the row that is inserted collides with one that is there."""
-    try:
-        yield
-    except IntegrityError as problem:
-        raise StoreError(sentence) from problem
+        raise StoreError(
+            f"An audit event cannot be stored: {problem}. Nothing was written."
+        ) from problem
