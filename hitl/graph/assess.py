@@ -183,19 +183,33 @@ def _with_coverage(attempt: Attempt, found: Assessment) -> Assessment:
 
 
 def unverified(attempt: Attempt) -> tuple[Vouched, ...]:
-    """Return the committed steps that nobody verified since the last reset, oldest first."""
+    """Return the committed steps that this step saw and nobody verified, oldest first.
+
+    Steps of the same superstep did not see each other. A child graph counts by its own steps.
+    """
     session = attempt.task.session
     rows = session.wiring.store.read(lambda r: r.gates(session.run.id, live_only=True))
     found: list[GateRow] = []
     for row in reversed(rows):
-        if row.turn != session.run.turn or row.committed_at is None:
+        if row.turn != session.run.turn or row.committed_at is None or not _saw(attempt, row):
             continue
         if row.verified and row.covers is Covers.SINCE_RESET:
             break
         if not row.verified:
             found.append(row)
-    return tuple(
-        Vouched(gate_id=r.id, step=r.name.step, p=r.p, summary=r.summary) for r in reversed(found)
+    inner = {r.name.step.rpartition("/")[0] for r in found}
+    leaves = [r for r in reversed(found) if r.name.step not in inner]
+    return tuple(Vouched(gate_id=r.id, step=r.name.step, p=r.p, summary=r.summary) for r in leaves)
+
+
+def _saw(attempt: Attempt, row: GateRow) -> bool:
+    """Return whether an attempt's input rests on a committed step."""
+    facts, spec = attempt.task.facts, attempt.task.spec
+    if row.root_checkpoint_id != facts.root_checkpoint_id:
+        return spec.through
+    graph = spec.path.removesuffix(spec.name)
+    return (
+        bool(graph) and row.name.step.startswith(graph) and row.checkpoint_id != facts.checkpoint_id
     )
 
 
