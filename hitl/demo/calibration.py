@@ -10,7 +10,7 @@ probability):
 The mean is strictly increasing in c, so a quantile of p asks for exactly that share of the images.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,10 @@ _EDGE = 1e-6
 """Confidences are kept this far from 0 and 1: keeps the logit finite."""
 _RIDGE = 1e-6
 """Keeps the likelihood's curvature invertible when the two groups separate perfectly."""
+_READERS_DIFFER = 0.15
+"""Standard deviation, in logits, of the working reader around the three that were calibrated
+together. Measured on 120 random splits: their shares of right readings, less what is predicted, vary
+by .0033 more than calibration and sampling explain, at a mean p (1 - p) of .030."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +44,15 @@ class Calibrator:
     """Confidences in ascending order, shape (n,)."""
     isotonic: Floats
     """Isotonic P(right) at `at`, non-decreasing, shape (n,)."""
+    shift: float = 0.0
+    """Added to the result's logit."""
 
     def p(self, confidence: Floats) -> Floats:
         """Return P(right) in [0, 1] for each confidence in [0, 1]; same shape."""
         platt = _sigmoid(self.slope * _logit(confidence) + self.offset)
         stepped = np.interp(confidence, self.at, self.isotonic)
         mean: Floats = (platt + stepped) / 2.0
-        return mean
+        return _sigmoid(_logit(mean) + self.shift) if self.shift else mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +74,22 @@ class Experience:
         """Return the map fitted on every pair."""
         return _fit(self.confidence, self.right, np.ones_like(self.right))
 
-    def resampled(self, rng: np.random.Generator) -> Calibrator:
-        """Return the map fitted on a bootstrap sample: one draw of how wrong the map may be."""
+    def redrawn(self, rng: np.random.Generator) -> Calibrator:
+        """Return one draw of what the map might be in truth.
+
+        The pairs are resampled (bootstrap). One more pair is added somewhere, half right and half
+        wrong (Jeffreys' prior): that no confident reading was wrong so far does not prove that none
+        is. And the reader that works may be better or worse than the three together.
+        """
         n = len(self.right)
         times = np.bincount(rng.integers(n, size=n), minlength=n).astype(np.float64)
-        seen = times > 0
-        return _fit(self.confidence[seen], self.right[seen], times[seen])
+        place = int(rng.integers(n))
+        confidence = np.insert(self.confidence, place, [self.confidence[place]] * 2)
+        right = np.insert(self.right, place, [0.0, 1.0])
+        weight = np.insert(times, place, [0.5, 0.5])
+        seen = weight > 0
+        drawn = _fit(confidence[seen], right[seen], weight[seen])
+        return replace(drawn, shift=float(rng.normal(0.0, _READERS_DIFFER)))
 
 
 def _fit(confidence: Floats, right: Floats, weight: Floats) -> Calibrator:

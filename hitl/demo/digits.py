@@ -100,9 +100,8 @@ class DigitReader:
         return Reading(int(self._model.classes_[order[guess - 1]]), confidence, p)
 
     def read_all(self, pixels: Floats) -> tuple[Indices, Floats]:
-        """Return (digits, p) of many images at once; shapes (n,), the same values as `read`."""
-        digits, confidence = _best(self._model, pixels)
-        return digits, self.calibrator.p(confidence)
+        """Return (digits, confidence) of many images at once, shapes (n,): as `read` would."""
+        return _best(self._model, pixels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +137,13 @@ def handwriting() -> Handwriting:
 
 
 def split(seed: int) -> Split:
-    """Return the random split of this seed (>= 0)."""
+    """Return the random split of this seed.
+
+    Raises:
+        ConfigurationError: `seed` is negative.
+    """
+    if seed < 0:
+        raise ConfigurationError(f"The seed {seed} is negative; give 0 or a larger whole number.")
     order = np.random.default_rng(seed).permutation(KNOWN + WORK)
     return Split(order[:KNOWN], order[KNOWN:])
 
