@@ -98,7 +98,7 @@ class _Prepared:
     @classmethod
     def of(cls, statement: ClauseElement, dialect: Dialect) -> "_Prepared":
         compiled = cast(SQLCompiler, statement.compile(dialect=dialect))
-        inward = {key: _inward(bind.type, dialect) for key, bind in compiled.binds.items()}
+        inward = {name: _inward(b.type, dialect) for b, name in compiled.bind_names.items()}
         columns = list(_returned(statement))
         outward = [(i, _outward(column.type, dialect)) for i, column in enumerate(columns)]
         names = [column.name for column in columns]
