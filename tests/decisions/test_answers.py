@@ -38,7 +38,7 @@ def test_an_answer_is_the_remedy_and_is_kept(desk: Desk) -> None:
     ],
 )
 def test_an_answer_that_does_not_fit_is_refused_by_its_field(
-    desk: Desk, value, sentence: str
+    desk: Desk, value: Any, sentence: str
 ) -> None:
     with pytest.raises(InvalidAnswer) as refused:
         answer(desk, value)
