@@ -17,7 +17,7 @@ from hitl.models import JsonObject
 from review_ui.phrases import words
 
 FieldKind = Literal[
-    "text", "long_text", "number", "integer", "boolean", "choice", "choices", "lines", "group", "json"
+    "text", "long_text", "number", "integer", "boolean", "choice", "choices", "lines", "group", "json", "any"
 ]
 _MOST_DEPTH = 4
 _MOST_CHOICES = 60
@@ -56,7 +56,9 @@ class Reading:
     problems: Mapping[str, str]
 
 
-def form_of(schema: JsonObject, *, name: str = "answer", proposed: JsonValue = None) -> Field:
+def form_of(
+    schema: JsonObject, *, name: str = "answer", proposed: JsonValue = None, free: bool = False
+) -> Field:
     """Return the form for `schema`.
 
     Args:
@@ -64,8 +66,11 @@ def form_of(schema: JsonObject, *, name: str = "answer", proposed: JsonValue = N
         name: The form key of the whole answer.
         proposed: What the step proposed. Forms of several fields start from it, so that a person
             changes one; a single field starts empty, so that nobody repeats a wrong value unread.
+        free: Take plain text as well where the schema asks for nothing in particular.
     """
     field = _field(schema, schema, name, label="Your answer", required=True, depth=0)
+    if field.kind == "json" and free:
+        return replace(field, kind="any", hint=field.hint or "Plain text, or JSON.")
     if field.kind == "group" and len(field.children) > 1 and isinstance(proposed, dict):
         return fill(field, proposed)
     return field
@@ -285,6 +290,8 @@ def _parsed(field: Field, said: Sequence[str]) -> JsonValue:
             return [_scalar(field.item, line.strip()) for line in said[0].splitlines() if line.strip()]
         case "json":
             return _json(said[0])
+        case "any":
+            return _json_or_text(said[0])
         case kind:
             return _scalar(kind, said[0])
 
@@ -311,6 +318,13 @@ def _json(text: str) -> JsonValue:
     except (ValueError, RecursionError):
         raise ValueError('This is not JSON; a text needs quotes, e.g. "yes".') from None
     return value
+
+
+def _json_or_text(text: str) -> JsonValue:
+    try:
+        return _json(text)
+    except ValueError:
+        return text.replace("\r\n", "\n")
 
 
 def _no_constant(name: str) -> JsonValue:

@@ -350,7 +350,7 @@ def _answer(review: Review, typed: Typed) -> Field | None:
     if not (question or offered):
         return None
     proposed = None if question else review.proposal.arguments.get("update")
-    form = form_of(review.presentation.answer_schema or {}, proposed=proposed)
+    form = form_of(review.presentation.answer_schema or {}, proposed=proposed, free=question)
     return retype(form, typed.answer, typed.problems) if typed.answer else form
 
 

@@ -4,6 +4,7 @@ Filters for what agents wrote: `inline` (one line), `block` (keeps lines, folds)
 """
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from fastapi import Request
@@ -34,7 +35,7 @@ def _environment() -> Environment:
 _ENV = _environment()
 
 
-def path_for(request: Request, name: str, **parts: str | int) -> str:
+def path_for(request: Request, name: str, /, **parts: str | int) -> str:
     """Return the path of one of our routes, below wherever the pages are mounted."""
     return request.url_for(f"hitl:{name}", **parts).path
 
@@ -70,9 +71,12 @@ def _shared(request: Request) -> dict[str, object]:
         "theme": _choice(request, "hitl_theme", ("light", "dark")),
         "keys": _choice(request, "hitl_keys", ("off",)) or "on",
         "signed_in": site.door is not None,
-        "path_for": lambda name, **parts: path_for(request, name, **parts),
-        "static": lambda name: static_path(request, name),
+        "path_for": partial(path_for, request),
+        "static": partial(static_path, request),
         "here": request.url.path,
+        "partial": is_partial(request),
+        "tab": "",
+        "waiting": 0,
     }
 
 

@@ -1,0 +1,123 @@
+"""Coming in and going out: the one-time link, the sign-in page, what a person prefers."""
+
+from datetime import timedelta
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+
+from review_ui.door import SESSION_IDLE, Door, cookie_name, session_of
+from review_ui.posted import Posted
+from review_ui.site import site_of
+from review_ui.templating import is_partial, path_for, render
+
+router = APIRouter(include_in_schema=False)
+
+_YEAR = timedelta(days=365)
+_CHOICES = {"theme": ("auto", "light", "dark"), "keys": ("on", "off")}
+
+
+class SignInNeeded(Exception):
+    """The request carries no live session."""
+
+
+def signed_in(request: Request) -> None:
+    """Let a request through only with a live session.
+
+    Raises:
+        SignInNeeded: It has none. Not raised where somebody else guards the pages.
+    """
+    site = site_of(request)
+    if site.door is not None and not site.door.knows(session_of(request), now=site.clock()):
+        raise SignInNeeded
+
+
+@router.get("/", name="hitl:home")
+def home(request: Request, token: str | None = None) -> Response:
+    """Take the one-time link, or go to the queue."""
+    site = site_of(request)
+    if token is not None and site.door is not None and not _is_prefetch(request):
+        return _enter(request, site.door, token)
+    return _to_queue(request)
+
+
+@router.get("/sign-in", name="hitl:sign_in")
+def sign_in_page(request: Request) -> Response:
+    """Say how to come in."""
+    return sign_in(request)
+
+
+@router.post("/sign-in", name="hitl:sign_in_post")
+def sign_in_with_token(request: Request, posted: Posted) -> Response:
+    """Take the token typed in."""
+    site = site_of(request)
+    if site.door is None:
+        return _to_queue(request)
+    return _enter(request, site.door, posted.one("token").strip())
+
+
+@router.post("/sign-out", name="hitl:sign_out")
+def sign_out(request: Request) -> Response:
+    """End the session on the server."""
+    door = site_of(request).door
+    if door is not None:
+        door.close(session_of(request))
+    answer = RedirectResponse(path_for(request, "sign_in"), status_code=303)
+    answer.delete_cookie(cookie_name(request), path="/")
+    return answer
+
+
+@router.post("/preferences", name="hitl:preferences")
+def prefer(request: Request, posted: Posted) -> Response:
+    """Keep a person's theme and whether single keys act."""
+    back = posted.one("back")
+    answer: Response = Response(status_code=204)
+    if not is_partial(request):
+        is_path = back.startswith("/") and not back.startswith(("//", "/\\"))
+        answer = RedirectResponse(back if is_path else path_for(request, "queue"), status_code=303)
+    for name, allowed in _CHOICES.items():
+        if posted.one(name) in allowed:
+            answer.set_cookie(
+                f"hitl_{name}",
+                posted.one(name),
+                max_age=int(_YEAR.total_seconds()),
+                httponly=True,
+                samesite="lax",
+            )
+    return answer
+
+
+def sign_in(request: Request, *, status: int = 401, refused: bool = False) -> Response:
+    """Return the sign-in page, or its sentence as a fragment."""
+    door = site_of(request).door
+    name = "_signed_out.html" if is_partial(request) else "sign_in.html"
+    context = {"used": door is not None and door.is_used, "refused": refused}
+    return render(request, name, context, status=status)
+
+
+def _enter(request: Request, door: Door, token: str) -> Response:
+    now = site_of(request).clock()
+    if door.knows(session_of(request), now=now):
+        return _to_queue(request)
+    session = door.open(token, now=now)
+    if session is None:
+        return sign_in(request, refused=True)
+    answer = _to_queue(request)
+    answer.set_cookie(
+        cookie_name(request),
+        session,
+        max_age=int(SESSION_IDLE.total_seconds()),
+        httponly=True,
+        samesite="lax",
+        secure=request.url.scheme == "https",
+    )
+    return answer
+
+
+def _is_prefetch(request: Request) -> bool:
+    """A browser that looks ahead must not use the link up."""
+    purpose = request.headers.get("sec-purpose", "") + request.headers.get("purpose", "")
+    return "prefetch" in purpose
+
+
+def _to_queue(request: Request) -> RedirectResponse:
+    return RedirectResponse(path_for(request, "queue"), status_code=303)

@@ -1,0 +1,218 @@
+// Keys, the moment before a verdict counts, the undo clock and the hold. Pages work without this file.
+(() => {
+  "use strict";
+  const ARM_MS = 700; // nothing is decided right after a review appears
+  const RENEW_MS = 60_000; // how often use of the page renews the hold
+  const root = document.documentElement;
+  const $ = (selector, from = document) => from.querySelector(selector);
+  const $$ = (selector, from = document) => [...from.querySelectorAll(selector)];
+
+  let shownAt = performance.now();
+  let busy = false;
+  let usedAt = 0;
+  let renewedAt = performance.now();
+  let clock = 0;
+  let unseen = new Set();
+  let watcher = null;
+
+  root.classList.add("js");
+
+  // A tab is known by a name of its own: the hold on a review belongs to it, not to the person.
+  const tab = () => {
+    let name = sessionStorage.getItem("hitl-tab");
+    if (!name) {
+      name = Array.from(crypto.getRandomValues(new Uint8Array(12)), (b) => b.toString(16).padStart(2, "0")).join("");
+      sessionStorage.setItem("hitl-tab", name);
+    }
+    return name;
+  };
+  const nameTab = () => {
+    if (!$('input[name="held"][value="1"]')) $$('input[name="fence"]').forEach((i) => { i.value = tab(); });
+  };
+
+  const say = (words) => {
+    const line = $("#decide-say") || $("#announce");
+    if (line) line.textContent = words;
+  };
+
+  const appeared = () => {
+    shownAt = renewedAt = performance.now();
+    nameTab();
+    watchLooks();
+    startUndoClock();
+  };
+
+  // High risk: approve counts once everything that is to be looked at was on screen.
+  const watchLooks = () => {
+    watcher?.disconnect();
+    unseen = new Set($('main[data-risk="high"]') ? $$("[data-look]") : []);
+    if (!unseen.size) return;
+    watcher = new IntersectionObserver((entries) => {
+      for (const e of entries) {
+        const bar = $("#decide")?.getBoundingClientRect().top ?? innerHeight;
+        if (e.isIntersecting && e.boundingClientRect.top < bar - 40) unseen.delete(e.target);
+      }
+    }, { threshold: [0, 0.25, 0.5, 1] });
+    unseen.forEach((section) => watcher.observe(section));
+  };
+
+  const startUndoClock = () => {
+    clearInterval(clock);
+    const strip = $("#undo-strip");
+    if (!strip) return;
+    const until = performance.now() + Number(strip.dataset.undoSeconds) * 1000;
+    clock = setInterval(() => {
+      const left = Math.ceil((until - performance.now()) / 1000);
+      const shown = $("[data-undo-left]", strip);
+      if (left > 0 && strip.isConnected) { if (shown) shown.textContent = String(left); return; }
+      clearInterval(clock);
+      strip.remove();
+    }, 250);
+  };
+
+  // ── deciding ─────────────────────────────────────────────────────────────────────────────────
+  const held = (form) => {
+    if (busy) return "One moment: the last answer is on its way.";
+    if (performance.now() - shownAt < ARM_MS) return "Too quick: this review has only just appeared.";
+    if (form.id === "approve" && unseen.size) {
+      const first = unseen.values().next().value;
+      first.scrollIntoView({ block: "center" });
+      unseen.delete(first);
+      return "High risk: look at this first, then approve.";
+    }
+    return "";
+  };
+
+  document.addEventListener("submit", (e) => {
+    const form = e.target;
+    if (!form.matches("form[data-verdict]")) return;
+    const why = held(form);
+    if (why) {
+      e.preventDefault();
+      e.stopImmediatePropagation();
+      say(why);
+      return;
+    }
+    form.elements.shown_ms.value = String(Math.round(performance.now() - shownAt));
+  }, true);
+
+  const deny = () => {
+    const box = $("#denybox");
+    if (!box) return false;
+    if (box.open) $("#deny").requestSubmit();
+    else box.open = true;
+    return true;
+  };
+
+  const pick = (input) => {
+    const box = $("#denybox");
+    if (box && !box.open) box.open = true;
+    input.click();
+    if (input.name === "remedy" && input.value === "answer") {
+      $("[data-answer] :is(input, textarea, select)")?.focus();
+    }
+  };
+
+  const closeDeny = () => {
+    const box = $("#denybox");
+    if (!box?.open) return false;
+    box.open = false;
+    $("main h1")?.focus();
+    return true;
+  };
+
+  // ── keys ─────────────────────────────────────────────────────────────────────────────────────
+  const isTyping = (e) => e.target.closest?.('input:not([type="checkbox"], [type="radio"]), textarea, select, [contenteditable]');
+
+  const step = (by) => {
+    const rows = $$(".row a.t");
+    if (!rows.length) return false;
+    const at = rows.indexOf(document.activeElement);
+    rows[at < 0 ? (by > 0 ? 0 : rows.length - 1) : Math.min(rows.length - 1, Math.max(0, at + by))].focus();
+    return true;
+  };
+
+  const act = (key) => {
+    if (key === "?") { $("#keys-list").showModal(); return true; }
+    if (key === "j" || key === "k") return step(key === "j" ? 1 : -1);
+    if (key === "d" && $("#denybox")) return deny();
+    if (key === "a" && $("#denybox")?.open) {
+      say("The deny panel is open. Esc closes it, then A approves.");
+      return true;
+    }
+    const target = $(`[data-key="${CSS.escape(key)}"]`);
+    if (!target || target.disabled) return false;
+    if (target.matches("input")) pick(target); else target.click();
+    return true;
+  };
+
+  document.addEventListener("keydown", (e) => {
+    if (e.isComposing || e.ctrlKey || e.metaKey || e.altKey || $("dialog[open]")) return;
+    if (e.key === "Escape") { if (closeDeny()) e.preventDefault(); return; }
+    if (e.repeat || isTyping(e)) return; // a held key counts once
+    const onPage = e.target === document.body || e.target.matches("h1");
+    if (e.key === "Enter") {
+      if (onPage && $("#denybox")?.open) { e.preventDefault(); $("#deny").requestSubmit(); }
+      return;
+    }
+    if (root.dataset.keys === "off" || e.key.length !== 1) return;
+    if (act(e.key.toLowerCase())) e.preventDefault();
+  });
+
+  document.addEventListener("click", (e) => {
+    const opener = e.target.closest("[data-open]");
+    if (opener) document.getElementById(opener.dataset.open)?.showModal();
+    if (e.target.closest("[data-close-deny]")) closeDeny();
+    const choice = e.target.closest("[data-set-theme], [data-set-keys]");
+    if (choice) choose(choice);
+    $$("details.menu[open]").forEach((m) => { if (!m.contains(e.target)) m.open = false; });
+  });
+
+  const choose = (button) => {
+    const { setTheme, setKeys } = button.dataset;
+    if (setTheme === "auto") delete root.dataset.theme;
+    else if (setTheme) root.dataset.theme = setTheme;
+    if (setKeys) root.dataset.keys = setKeys;
+    $$("button", button.parentElement).forEach((b) => b.setAttribute("aria-pressed", String(b === button)));
+  };
+
+  // ── the hold ─────────────────────────────────────────────────────────────────────────────────
+  for (const kind of ["keydown", "pointerdown", "pointermove", "scroll", "wheel"]) {
+    addEventListener(kind, () => { usedAt = performance.now(); }, { passive: true, capture: true });
+  }
+  setInterval(() => {
+    const hold = $("#hold");
+    if (!hold || document.hidden || usedAt < renewedAt || performance.now() - renewedAt < RENEW_MS) return;
+    renewedAt = performance.now();
+    hold.dispatchEvent(new CustomEvent("renew"));
+  }, 5_000);
+  addEventListener("pagehide", () => {
+    const hold = $("#hold");
+    if (hold && $('input[name="held"][value="1"]')) {
+      navigator.sendBeacon(hold.dataset.release, new URLSearchParams({ fence: hold.elements.fence.value }));
+    }
+  });
+
+  // ── htmx ─────────────────────────────────────────────────────────────────────────────────────
+  const source = (e) => e.detail?.ctx?.sourceElement;
+  document.addEventListener("htmx:before:request", (e) => { if (source(e)?.matches("form[data-verdict]")) busy = true; });
+  document.addEventListener("htmx:finally:request", (e) => { if (source(e)?.matches("form[data-verdict]")) busy = false; });
+  document.addEventListener("htmx:error", (e) => {
+    root.dataset.offline = "";
+    if (e.detail?.ctx?.sourceElement?.matches?.("form[data-verdict]")) {
+      say("No answer from the queue. Whether it was saved is unknown; send it again, it is never counted twice.");
+    }
+  });
+  document.addEventListener("htmx:after:swap", (e) => {
+    delete root.dataset.offline;
+    const target = e.detail.ctx.target; // polls and the hold swap too; only a new review starts over
+    if (target?.id !== "page") { nameTab(); return; }
+    busy = false;
+    appeared();
+    scrollTo(0, 0);
+    $("main h1")?.focus();
+  });
+
+  addEventListener("pageshow", (e) => { if (e.persisted) location.reload(); });
+  appeared();
+})();
