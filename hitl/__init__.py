@@ -1,19 +1,23 @@
 """hitl puts a person where an agent workflow's error would compound."""
 
-from hitl.errors import HitlError
-from hitl.graph.context import current, report
-from hitl.models import Evidence, Signal
-from hitl.policy import (
-    Answer,
-    Checkpoint,
-    EscalationPolicy,
-    Retry,
-    Reviewer,
-    Rollback,
-    Stop,
-    Takeover,
-)
-from hitl.runtime import Run, Workflow, wrap
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hitl.errors import HitlError
+    from hitl.graph.context import current, report
+    from hitl.models import Evidence, Signal
+    from hitl.policy import (
+        Answer,
+        Checkpoint,
+        EscalationPolicy,
+        Retry,
+        Reviewer,
+        Rollback,
+        Stop,
+        Takeover,
+    )
+    from hitl.runtime import Run, Workflow, wrap
 
 __all__ = [
     "Answer",
@@ -33,3 +37,28 @@ __all__ = [
     "report",
     "wrap",
 ]
+
+_HOMES = {
+    "hitl.errors": ("HitlError",),
+    "hitl.graph.context": ("current", "report"),
+    "hitl.models": ("Evidence", "Signal"),
+    "hitl.policy": (
+        *("Answer", "Checkpoint", "EscalationPolicy", "Retry"),
+        *("Reviewer", "Rollback", "Stop", "Takeover"),
+    ),
+    "hitl.runtime": ("Run", "Workflow", "wrap"),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    """Return a public name, imported at first use: `hitl --help` must not wait for LangGraph."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'hitl' has no attribute {name!r}")
+    found: object = getattr(import_module(_HOME[name]), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
