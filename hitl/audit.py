@@ -6,16 +6,24 @@ breaks the promise: whoever rewrites a whole suffix with new hashes is found onl
 that was kept elsewhere.
 """
 
+import json
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from pydantic import JsonValue
 
-from hitl.canonical import content_hash
+from hitl.canonical import canonical_json, sha256_hex
 from hitl.models import AuditEvent, JsonObject, Record
 
 GENESIS = "0" * 64
 """What the first event of a run follows."""
+
+
+_MOST = 2**53 - 1
+_PLAIN = json.JSONEncoder(
+    ensure_ascii=False, check_circular=False, sort_keys=True, separators=(",", ":")
+)
 
 
 class Finding(Record):
@@ -69,7 +77,18 @@ def link(prev: str, chain_seq: int, body: JsonObject) -> str:
     Raises:
         ValueError: `body` has no canonical form (NaN, integers beyond 2**53, lone surrogates).
     """
-    return content_hash({"prev": prev, "chain_seq": chain_seq, "body": body})
+    return sha256_hex(canonical_event({"prev": prev, "chain_seq": chain_seq, "body": body}))
+
+
+def canonical_event(value: JsonObject) -> bytes:
+    """Return the canonical JSON of an event, by the faster of two ways to the same bytes.
+
+    A trail of a million events is verified in seconds so; the reference encoder takes minutes.
+
+    Raises:
+        ValueError: `value` has no canonical form.
+    """
+    return _PLAIN.encode(value).encode() if _is_plain(value) else canonical_json(value)
 
 
 def verify(events: Iterable[AuditEvent]) -> Finding | None:
@@ -122,3 +141,22 @@ def _finding(event: AuditEvent, problem: str) -> Finding:
             f" trail: {problem}. Compare with a copy kept elsewhere."
         ),
     )
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether Python's own encoder writes RFC 8785 for `value`.
+
+    It does for texts, small integers, true, false and null, and keys whose order is the same in
+    Unicode and in UTF-16. It does not for floats.
+    """
+    kind = type(value)
+    if kind is str or kind is bool or value is None:
+        return True
+    if kind is int:
+        return bool(-_MOST <= value <= _MOST)
+    if kind is list:
+        return all(map(_is_plain, value))
+    if kind is not dict:
+        return False
+    keys_fit = all(type(key) is str and key.isascii() for key in value)
+    return keys_fit and all(map(_is_plain, value.values()))
