@@ -39,7 +39,9 @@ class Advances:
             self.under_way.add(run_id)
             self.most = max(self.most, len(self.under_way))
         try:
-            mail = self._desk.store.read(lambda r: r.mail(run_id, now=self._desk.clock()))
+            due = self._desk.store.read(lambda r: r.mail(run_id, now=self._desk.clock()))
+            # timers are the sweep's, not the run's
+            mail = [m for m in due if m.kind not in (MailKind.EXPIRY, MailKind.COMMIT)]
             self._work(run_id)
             self._finish(mail)
         finally:
