@@ -3,6 +3,7 @@
 import atexit
 import contextlib
 import logging
+import os
 import queue
 import sqlite3
 import threading
@@ -53,6 +54,7 @@ class SqliteStore:
         """
         sqlite_open.refuse_old_sqlite(url)
         self.url = url
+        self._pid = os.getpid()
         self._at = sqlite_open.locate(url)
         self._lock: WriterLock | None = sqlite_open.take_lock(self._at)
         self._mail = _Listeners()
@@ -74,7 +76,8 @@ class SqliteStore:
         if self._writer.is_here() and self._writer.under_way is not None:
             return work(self._writer.under_way.reader())
         if self._at.path is None:
-            return self._writer.submit(lambda t: work(t.reader())).result()
+            return self.submit(lambda t: work(t.reader())).result()
+        self._refuse_fork()
         return self._readers.read(work)
 
     def write(self, work: Callable[[Transaction], T]) -> T:
@@ -82,10 +85,11 @@ class SqliteStore:
         if self._writer.is_here():
             msg = "`write` was called inside a job of the same store; use the job's transaction."
             raise StoreError(msg)
-        return self._writer.submit(work).result()
+        return self.submit(work).result()
 
     def submit(self, work: Callable[[Transaction], T]) -> "Future[T]":
         """See `Store`."""
+        self._refuse_fork()
         return self._writer.submit(work)
 
     def on_mail(self, listener: Callable[[], None]) -> Callable[[], None]:
@@ -105,10 +109,19 @@ class SqliteStore:
     def close(self) -> None:
         """See `Store`."""
         atexit.unregister(self.close)
+        if os.getpid() != self._pid:
+            return  # a forked child shares the files, but owns nothing
+        if self._writer.is_here():
+            raise StoreError("`close` was called inside a job of the same store; call it outside.")
         self._readers.close()  # before the writer: the last to close tidies the file up
         self._writer.close()
         self._mail.close()
         self._release()
+
+    def _refuse_fork(self) -> None:
+        if os.getpid() != self._pid:
+            msg = f"The store {self.url!r} was opened before this process was forked; open it here."
+            raise StoreError(msg)
 
     def _release(self) -> None:
         lock, self._lock = self._lock, None

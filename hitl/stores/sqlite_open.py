@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine, create_engine, make_url
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import NullPool
 
 from hitl.errors import NotBuilt, StoreInUse, StoreUnavailable
@@ -98,6 +98,9 @@ def open_writer(at: Location) -> Line:
     line = _open_line(at, name, pragmas=_WRITER_PRAGMAS)
     try:
         _bring_up_to_date(line, at)
+    except (sqlite3.Error, DBAPIError) as problem:
+        line.close()
+        raise StoreUnavailable(at.url, f"SQLite says: {problem}.") from problem
     except BaseException:
         line.close()
         raise

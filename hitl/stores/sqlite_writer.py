@@ -6,7 +6,6 @@ alone; a commit that fails fails every job in it, and nothing is acknowledged.
 """
 
 import contextlib
-import os
 import queue
 import sqlite3
 import threading
@@ -69,7 +68,6 @@ class Writer:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._door = threading.Lock()
         self._closed = False
-        self._pid = os.getpid()
         self.under_way: SqlTransaction | None = None
         """The transaction of the job that runs now."""
         ready: Future[None] = Future()
@@ -81,11 +79,6 @@ class Writer:
 
     def submit(self, work: Callable[[SqlTransaction], T]) -> "Future[T]":
         """Queue a job; the future resolves after its commit."""
-        if os.getpid() != self._pid:
-            msg = (
-                f"The store {self._url!r} was opened before this process was forked; open it here."
-            )
-            raise StoreError(msg)
         job = _Job(work)
         with self._door:
             if self._closed:
@@ -103,8 +96,7 @@ class Writer:
             if not self._closed:
                 self._closed = True
                 self._jobs.put(None)
-        if not self.is_here() and os.getpid() == self._pid:
-            self._thread.join()
+        self._thread.join()
 
     # -- in the thread --------------------------------------------------------------------------
 
