@@ -73,5 +73,5 @@ def drifted(
     """
     half = level(delta, "delta") / 2.0
     ceiling = clopper_pearson(*reference, half) + probability(tolerance, "tolerance")
-    low, _ = confidence_sequence(*live, 2.0 * half)
+    low, _ = confidence_sequence(*live, half)
     return low > ceiling
