@@ -79,8 +79,12 @@ def describe(curve: Curve) -> str:
 def sawtooth(curve: Curve, *, id: str, title: str, compact: bool = False) -> Markup:
     """Return the chart of `curve`; `id` must be unique on the page."""
     plot = _Plot(curve)
-    lines = Markup().join([*plot.grid(), *plot.areas(), plot.ghost(), *plot.floor_line(), *plot.lines()])
-    marks = Markup().join([*plot.yes_marks(compact=compact), *plot.end_marks(), *plot.floor_label()])
+    lines = Markup().join(
+        [*plot.grid(), *plot.areas(), plot.ghost(), *plot.floor_line(), *plot.lines()]
+    )
+    marks = Markup().join(
+        [*plot.yes_marks(compact=compact), *plot.end_marks(), *plot.floor_label()]
+    )
     body = Markup(
         '<svg class="plot" role="img" aria-labelledby="{id}-t {id}-d"><title id="{id}-t">{title}</title>'
         '<desc id="{id}-d">{desc}</desc><svg viewBox="0 0 1000 1000" preserveAspectRatio="none"'
@@ -136,8 +140,10 @@ class _Plot:
         lowest = min([1.0, *(min(s.unchecked, s.after, s.unaided) for s in curve.steps)])
         if curve.floor is not None:
             lowest = min(lowest, curve.floor)
-        self.low = max(0.0, int((lowest - 0.02) * 5) / 5)
-        self.ticks = [self.low + (1 - self.low) * i / 4 for i in range(5)]
+        fifths = max(0, int((lowest - 0.02) * 5))
+        self.low = fifths / 5
+        tenths = range(fifths * 2, 11, 1 if fifths >= 3 else 2)
+        self.ticks = [t / 10 for t in tenths]
 
     def xy(self, point: Point) -> Point:
         x, y = point
@@ -218,8 +224,8 @@ class _Plot:
         marks = [self._dot((x, curve.now), f"pt {tone}", words)]
         text = "badt halo" if curve.below_floor else "k halo"
         if not step.verified_by:
-            marks.append(self._text((x, curve.now), words, text, "end", dx=-11, dy=-10))
-        if curve.now - curve.unaided > 0.12:
+            marks.append(self._text((x, curve.now), words, text, "end", dx=-9, dy=17))
+        if curve.now - curve.unaided > 0.15:
             ghost = f"{probability(curve.unaided)} if nobody had checked"
             marks.append(self._text((x, curve.unaided), ghost, "halo", "end", dx=-6, dy=16))
         return marks

@@ -28,9 +28,7 @@ def curve_of(timeline: RunTimeline, *, floor: float | None = None) -> Curve:
         unaided *= 1.0 if p is None else p
         steps.append(_curve_step(step, siblings, unaided))
     cut = max(0, len(steps) - MOST_STEPS)
-    return Curve(
-        steps=tuple(steps[cut:]), floor=floor or floor_of(timeline.steps), first=cut + 1
-    )
+    return Curve(steps=tuple(steps[cut:]), floor=floor or floor_of(timeline.steps), first=cut + 1)
 
 
 def floor_of(steps: Iterable[TimelineStep]) -> float | None:
@@ -67,7 +65,7 @@ def _curve_step(step: TimelineStep, siblings: _Siblings, unaided: float) -> Curv
     gate, review = step.gate, step.review
     waiting = not step.is_live
     before, after = gate.reliability_before, gate.reliability_after
-    unchecked = review.presentation.reliability_now if review and review.blocking else after
+    unchecked = _unchecked(step)
     if siblings.begin(gate) and before > 0:
         ratio, shared = after / before, siblings.factor
         unchecked = siblings.value * unchecked / before
@@ -88,6 +86,16 @@ def _curve_step(step: TimelineStep, siblings: _Siblings, unaided: float) -> Curv
         reset_basis=review.presentation.reset_basis if review else "assumed",
         waiting=waiting,
     )
+
+
+def _unchecked(step: TimelineStep) -> float:
+    """Return the reliability with this step, had nobody looked at it."""
+    gate, review = step.gate, step.review
+    if review is not None and review.blocking:
+        return review.presentation.reliability_now
+    if gate.verified:
+        return gate.reliability_before * (1.0 if gate.p is None else gate.p)
+    return gate.reliability_after
 
 
 def _drawn(steps: Sequence[TimelineStep]) -> Iterable[TimelineStep]:

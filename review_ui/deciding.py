@@ -16,10 +16,11 @@ from review_ui.curves import curve_of
 from review_ui.doorway import signed_in
 from review_ui.forms import form_of, read
 from review_ui.posted import Posted, PostedForm
-from review_ui.review_views import Typed, hold_of, review_page, typed_from
+from review_ui.review_views import hold_of, review_page
 from review_ui.site import Site, site_of
 from review_ui.templating import is_partial, path_for, render
 from review_ui.undo import UndoStrip, strip_of, undo_strip
+from review_ui.verdict_views import Typed, typed_from
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(signed_in)])
 
@@ -46,7 +47,9 @@ def start(request: Request, posted: Posted) -> Response:
     """Hold the most pressing review and go to it."""
     site = site_of(request)
     review = site.queue.claim_next(by=site.reviewer, fence=_fence(posted))
-    path = path_for(request, "review", review_id=review.id) if review else path_for(request, "queue")
+    path = (
+        path_for(request, "review", review_id=review.id) if review else path_for(request, "queue")
+    )
     return RedirectResponse(path, status_code=303)
 
 
@@ -191,9 +194,7 @@ def _refused(
         problems=problems,
         denying=typed.denying,
     )
-    look = Look(
-        fence=_fence(posted), typed=kept, notice=str(refusal), status=refusal.status_code
-    )
+    look = Look(fence=_fence(posted), typed=kept, notice=str(refusal), status=refusal.status_code)
     return _show(request, site_of(request).queue.get(review_id), look)
 
 
@@ -201,7 +202,11 @@ def _go_on(request: Request, review: Review, intent: Intent, fence: str) -> Resp
     site = site_of(request)
     following = site.queue.claim_next(by=site.reviewer, fence=fence)
     if not is_partial(request):
-        target = path_for(request, "review", review_id=following.id) if following else path_for(request, "queue")
+        target = (
+            path_for(request, "review", review_id=following.id)
+            if following
+            else path_for(request, "queue")
+        )
         return RedirectResponse(f"{target}?undo={review.id}", status_code=303)
     strip = strip_of(intent, review.presentation.title, now=site.clock())
     if following is not None:
@@ -240,7 +245,11 @@ def _show(request: Request, review: Review, look: Look) -> Response:
     }
     partial = is_partial(request)
     name = "_review.html" if partial else "review.html"
-    headers = {"HX-Push-Url": path_for(request, "review", review_id=review.id)} if partial and look.push else {}
+    headers = (
+        {"HX-Push-Url": path_for(request, "review", review_id=review.id)}
+        if partial and look.push
+        else {}
+    )
     return render(request, name, context, status=look.status, headers=headers)
 
 

@@ -17,7 +17,17 @@ from hitl.models import JsonObject
 from review_ui.phrases import words
 
 FieldKind = Literal[
-    "text", "long_text", "number", "integer", "boolean", "choice", "choices", "lines", "group", "json", "any"
+    "text",
+    "long_text",
+    "number",
+    "integer",
+    "boolean",
+    "choice",
+    "choices",
+    "lines",
+    "group",
+    "json",
+    "any",
 ]
 _MOST_DEPTH = 4
 _MOST_CHOICES = 60
@@ -80,7 +90,7 @@ def read(field: Field, typed: Mapping[str, Sequence[str]]) -> Reading:
     """Return what was typed into `field` as JSON, with a sentence for each part that is not."""
     problems: dict[str, str] = {}
     answer = _value(field, typed, problems)
-    return Reading(answer=None if answer is _ABSENT else answer, problems=problems)
+    return Reading(answer=None if isinstance(answer, _Absent) else answer, problems=problems)
 
 
 def fill(field: Field, value: JsonValue) -> Field:
@@ -99,7 +109,9 @@ def fill(field: Field, value: JsonValue) -> Field:
             return replace(field, picked=tuple(picked[:1]))
         case "choices":
             wanted = value if isinstance(value, list) else []
-            return replace(field, picked=tuple(i for i, c in enumerate(field.choices) if c in wanted))
+            return replace(
+                field, picked=tuple(i for i, c in enumerate(field.choices) if c in wanted)
+            )
         case "boolean":
             return replace(field, value=json.dumps(value) if isinstance(value, bool) else "")
         case "lines":
@@ -111,9 +123,7 @@ def fill(field: Field, value: JsonValue) -> Field:
             return replace(field, value=_scalar_text(value))
 
 
-def retype(
-    field: Field, typed: Mapping[str, Sequence[str]], problems: Mapping[str, str]
-) -> Field:
+def retype(field: Field, typed: Mapping[str, Sequence[str]], problems: Mapping[str, str]) -> Field:
     """Return `field` as it was typed, with its problems: what a refused form shows again."""
     said = typed.get(field.name, ())
     return replace(
@@ -287,7 +297,9 @@ def _parsed(field: Field, said: Sequence[str]) -> JsonValue:
         case "choices":
             return [field.choices[_index(field, s)] for s in said]
         case "lines":
-            return [_scalar(field.item, line.strip()) for line in said[0].splitlines() if line.strip()]
+            return [
+                _scalar(field.item, line.strip()) for line in said[0].splitlines() if line.strip()
+            ]
         case "json":
             return _json(said[0])
         case "any":
@@ -349,4 +361,3 @@ def _text(value: JsonValue) -> str:
 
 def _short(text: str) -> str:
     return repr(text if len(text) <= 40 else text[:40] + "…")
-

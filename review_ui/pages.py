@@ -30,7 +30,7 @@ def show_queue(
         "tab": "queue",
         "page": page,
         "waiting": page.waiting,
-        "runs": _runs_under_way(site),
+        "runs": 0 if page.groups else _runs_under_way(site),
         "undo": undo_strip(site, undo),
         "polled": False,
     }
@@ -43,8 +43,9 @@ def show_rows(
 ) -> Response:
     """The rows and counts alone; polled by the page above."""
     site = site_of(request)
-    context = {"page": _queue_page(site, status, after), "runs": _runs_under_way(site)}
-    return render(request, "_rows.html", context | {"polled": True})
+    page = _queue_page(site, status, after)
+    runs = 0 if page.groups else _runs_under_way(site)
+    return render(request, "_rows.html", {"page": page, "runs": runs, "polled": True})
 
 
 @router.get("/runs", name="hitl:runs")
@@ -53,9 +54,7 @@ def show_runs(
 ) -> Response:
     """List the runs, newest first."""
     site = site_of(request)
-    found = site.queue.runs(
-        status=(status,) if status else (), limit=PAGE + 1, before=before
-    )
+    found = site.queue.runs(status=(status,) if status else (), limit=PAGE + 1, before=before)
     context = {
         "tab": "runs",
         "rows": [run_row(run, site.clock()) for run in found[:PAGE]],

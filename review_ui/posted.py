@@ -26,9 +26,7 @@ class PostedForm:
 
     def below(self, name: str) -> dict[str, Sequence[str]]:
         """Return the fields called `name`, or `name.` and more."""
-        return {
-            k: v for k, v in self.fields.items() if k == name or k.startswith(f"{name}.")
-        }
+        return {k: v for k, v in self.fields.items() if k == name or k.startswith(f"{name}.")}
 
 
 async def read_form(request: Request) -> PostedForm:

@@ -122,7 +122,9 @@ def queue_page(
     return QueuePage(
         status=status,
         heading="Waiting for you" if status is ReviewStatus.PENDING else _STATUS_WORDS[status],
-        groups=_groups(shown, reviewer, now) if status is ReviewStatus.PENDING else _one(shown, reviewer, now),
+        groups=_groups(shown, reviewer, now)
+        if status is ReviewStatus.PENDING
+        else _one(shown, reviewer, now),
         counts=tuple(
             Count(s, words, counts.get(s, 0), s is status) for s, words in _STATUS_WORDS.items()
         ),
@@ -197,9 +199,7 @@ def _glyph(shown: Presentation, *, floor: float | None, calm: bool) -> Markup:
         values.append(values[-1] * (1.0 if vouched.p is None else vouched.p))
     start = [] if shown.vouched else [shown.reliability_before]
     label = f"Reliability {phrases.probability(shown.reliability_now)}"
-    return glyph(
-        [*values, *start, shown.reliability_now], floor=floor, label=label, calm=calm
-    )
+    return glyph([*values, *start, shown.reliability_now], floor=floor, label=label, calm=calm)
 
 
 def _groups(reviews: Sequence[Review], reviewer: str, now: datetime) -> tuple[Group, ...]:

@@ -1,8 +1,7 @@
 """What the page of one review shows. Pure: records in, one typed object out."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from hitl.lifecycle import is_claimed
@@ -13,7 +12,6 @@ from hitl.models import (
     Evidence,
     Intent,
     Place,
-    RemedyKind,
     Review,
     ReviewStatus,
     Signal,
@@ -21,57 +19,16 @@ from hitl.models import (
     Vouched,
 )
 from review_ui import phrases
-from review_ui.forms import Field, form_of, retype
 from review_ui.queue_views import Heat, heat_of, reliability_is_low
 from review_ui.trees import Change, Node, arguments_tree, changes_of
+from review_ui.verdict_views import Typed, VerdictBar, verdict_bar, verdict_words
 
-RUNG_KEYS: Mapping[RemedyKind, str] = {
-    RemedyKind.RETRY: "R",
-    RemedyKind.ANSWER: "G",
-    RemedyKind.ROLLBACK: "B",
-    RemedyKind.STOP: "X",
-    RemedyKind.TAKEOVER: "T",
-}
-MOST_REASONS = 9
-"""Reasons with a digit key; more stay reachable by the note."""
 _RISKS = {"low": "Low risk", "medium": "Medium risk", "high": "High risk"}
 _PLACES = {
     Place.AFTER: "its result is withheld",
     Place.BEFORE: "it has not run yet",
     Place.QUESTION: "it asks a question",
 }
-_GENERIC_REASONS = ("Wrong", "Not enough evidence", "Not allowed")
-
-
-@dataclass(frozen=True, slots=True)
-class Typed:
-    """What the reviewer had entered: kept when a decision is refused or undone."""
-
-    reasons: tuple[str, ...] = ()
-    note: str = ""
-    remedy: str = ""
-    answer: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    problems: Mapping[str, str] = field(default_factory=dict)
-    denying: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """One reason chip."""
-
-    key: str
-    text: str
-    picked: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Rung:
-    """Who goes on after a no."""
-
-    kind: RemedyKind
-    key: str
-    label: str
-    picked: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +98,8 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class ReviewPage:
-    """Everything the page of one review shows. Agent text is untrusted; templates filter it."""
+class Head:
+    """What the review is about."""
 
     id: str
     run_id: str
@@ -155,10 +112,17 @@ class ReviewPage:
     attempt: int
     due: str
     heat: Heat
-    hold: Hold
-    why: tuple[str, ...]
     spot_check: bool
     question: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewPage:
+    """Everything the page of one review shows. Agent text is untrusted; templates filter it."""
+
+    head: Head
+    hold: Hold
+    why: tuple[str, ...]
     covers_all: bool
     vouched: tuple[VouchedStep, ...]
     changes: tuple[Change, ...]
@@ -174,14 +138,7 @@ class ReviewPage:
     reliability_low: bool
     unknown_steps: int
     reset: str
-    if_approved: str
-    if_denied: str
-    reasons: tuple[Reason, ...]
-    rungs: tuple[Rung, ...]
-    answer: Field | None
-    typed: Typed
-    proposal_hash: str
-    decision_id: str
+    bar: VerdictBar
     open: bool
     outcome: Outcome | None
     notice: str = ""
@@ -210,24 +167,12 @@ def review_page(
         typed: What was entered before, after a refusal or an undo.
         notice: A sentence to show on top.
     """
-    shown, typed = review.presentation, typed or Typed()
+    shown = review.presentation
     is_open = review.status is ReviewStatus.PENDING and intent is None
     return ReviewPage(
-        id=review.id,
-        run_id=review.run_id,
-        title=shown.title or f"{review.name.step} wants a decision",
-        risk=review.risk,
-        risk_words=_RISKS[review.risk],
-        workflow=review.workflow,
-        step=review.name.step,
-        place_words=_PLACES[review.name.place] if review.blocking else "already committed",
-        attempt=review.attempt,
-        due=phrases.due(review.due_at, now),
-        heat=heat_of(review.due_at, now),
+        head=_head(review, now=now),
         hold=hold_of(review, reviewer=reviewer, fence=fence, now=now),
         why=shown.why,
-        spot_check=not review.blocking,
-        question=review.name.place is Place.QUESTION,
         covers_all=shown.covers is Covers.SINCE_RESET,
         vouched=tuple(_vouched(v) for v in shown.vouched),
         changes=changes_of(shown.changes),
@@ -243,17 +188,28 @@ def review_page(
         reliability_low=reliability_is_low(review),
         unknown_steps=shown.unknown_steps,
         reset=f"{phrases.probability(shown.reset_to)}, {shown.reset_basis}",
-        if_approved=_if_approved(review),
-        if_denied=_if_denied(review),
-        reasons=_reasons(shown.reasons, typed),
-        rungs=_rungs(review, typed),
-        answer=_answer(review, typed),
-        typed=typed,
-        proposal_hash=review.proposal_hash,
-        decision_id=decision_id,
+        bar=verdict_bar(review, decision_id=decision_id, typed=typed or Typed()),
         open=is_open,
         outcome=_outcome(review, intent, reviewer),
         notice=notice,
+    )
+
+
+def _head(review: Review, *, now: datetime) -> Head:
+    return Head(
+        id=review.id,
+        run_id=review.run_id,
+        title=review.presentation.title or f"{review.name.step} wants a decision",
+        risk=review.risk,
+        risk_words=_RISKS[review.risk],
+        workflow=review.workflow,
+        step=review.name.step,
+        place_words=_PLACES[review.name.place] if review.blocking else "already committed",
+        attempt=review.attempt,
+        due=phrases.due(review.due_at, now),
+        heat=heat_of(review.due_at, now),
+        spot_check=not review.blocking,
+        question=review.name.place is Place.QUESTION,
     )
 
 
@@ -265,23 +221,6 @@ def hold_of(review: Review, *, reviewer: str, fence: str, now: datetime) -> Hold
     if review.holder != reviewer:
         return Hold(by_other=review.holder or "somebody", seconds_left=left)
     return Hold(fence=fence if fence == review.claim_fence else "", seconds_left=left)
-
-
-def typed_from(decision: Decision) -> Typed:
-    """Return an undone answer as what was entered. Its own answer is typed again from scratch."""
-    return Typed(
-        reasons=decision.reasons,
-        note=decision.note,
-        remedy=decision.remedy or "",
-        denying=decision.verdict is Verdict.DENY,
-    )
-
-
-def verdict_words(decision: Decision) -> str:
-    """Return a decision in words: `"Approved"`, `"Denied, then retry"`."""
-    if decision.verdict is Verdict.APPROVE:
-        return "Approved"
-    return f"Denied, then {decision.remedy}" if decision.remedy else "Denied"
 
 
 def signal_line(signal: Signal) -> SignalLine:
@@ -314,44 +253,6 @@ def _denial(denial: Denial) -> DenialLine:
         reasons=denial.reasons,
         note=denial.note,
     )
-
-
-def _if_approved(review: Review) -> str:
-    if not review.blocking:
-        return "A label only: you say the step was right."
-    vouched = len(review.presentation.vouched)
-    also = f" You also vouch for {phrases.counted(vouched, 'earlier step')}." if vouched else ""
-    return (review.presentation.if_approved or "The run goes on with this.") + also
-
-
-def _if_denied(review: Review) -> str:
-    if not review.blocking:
-        return "A label only: you say the step was wrong."
-    return review.presentation.if_denied or "Nothing is committed."
-
-
-def _reasons(declared: Sequence[str], typed: Typed) -> tuple[Reason, ...]:
-    texts = tuple(declared)[:MOST_REASONS] or _GENERIC_REASONS
-    return tuple(Reason(str(i), text, text in typed.reasons) for i, text in enumerate(texts, 1))
-
-
-def _rungs(review: Review, typed: Typed) -> tuple[Rung, ...]:
-    kinds = [rung.kind for rung in review.rungs]
-    picked = typed.remedy if typed.remedy in kinds else (kinds[0] if kinds else "")
-    return tuple(
-        Rung(rung.kind, RUNG_KEYS[rung.kind], rung.label, rung.kind == picked)
-        for rung in review.rungs
-    )
-
-
-def _answer(review: Review, typed: Typed) -> Field | None:
-    question = review.name.place is Place.QUESTION
-    offered = any(rung.kind is RemedyKind.ANSWER for rung in review.rungs)
-    if not (question or offered):
-        return None
-    proposed = None if question else review.proposal.arguments.get("update")
-    form = form_of(review.presentation.answer_schema or {}, proposed=proposed, free=question)
-    return retype(form, typed.answer, typed.problems) if typed.answer else form
 
 
 def _outcome(review: Review, intent: Intent | None, reviewer: str) -> Outcome | None:

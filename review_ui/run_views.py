@@ -11,7 +11,8 @@ from review_ui import phrases
 from review_ui.charts import Curve
 from review_ui.curves import curve_of
 from review_ui.queue_views import RunRow, run_row
-from review_ui.review_views import SignalLine, signal_line, verdict_words
+from review_ui.review_views import SignalLine, signal_line
+from review_ui.verdict_views import verdict_words
 
 MOST_LINES = 500
 """Steps on one page; the newest ones of a longer run."""
@@ -94,7 +95,9 @@ def run_page(timeline: RunTimeline, *, now: datetime) -> RunPage:
         steps=sum(step.is_live for step in timeline.steps),
         verified=sum(step.gate.verified and step.is_live for step in timeline.steps),
         denied=sum(d.verdict is Verdict.DENY for d in decisions),
-        waiting=tuple(r for r in timeline.reviews if r.status is ReviewStatus.PENDING and r.blocking),
+        waiting=tuple(
+            r for r in timeline.reviews if r.status is ReviewStatus.PENDING and r.blocking
+        ),
         curve=curve_of(timeline),
         lines=lines[:MOST_LINES],
         left_out=max(0, len(lines) - MOST_LINES),

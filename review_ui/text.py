@@ -99,9 +99,9 @@ def _parts(text: str, keep: str) -> Iterator[Markup]:
         if scripts:
             yield _plain_run(text[at : word.start()], keep)
             label = f"Letters of more than one alphabet: {', '.join(sorted(scripts))}"
-            yield Markup('<span class="mixed" title="{}">{}<span class="ctl">mixed</span></span>').format(
-                label, _plain_run(word[0], keep)
-            )
+            yield Markup(
+                '<span class="mixed" title="{}">{}<span class="ctl">mixed</span></span>'
+            ).format(label, _plain_run(word[0], keep))
             at = word.end()
     yield _plain_run(text[at:], keep)
 

@@ -1,11 +1,11 @@
 """JSON as a labelled tree, and two states as a list of changes: never raw JSON first."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import JsonValue
 
-from hitl.models import FieldChange
+from hitl.models import FieldChange, JsonObject
 from review_ui.phrases import counted, words
 
 MOST_ITEMS = 40
@@ -51,16 +51,26 @@ def tree(value: JsonValue, label: str = "", *, depth: int = 0, name: str = "") -
 
 
 def arguments_tree(arguments: dict[str, JsonValue]) -> tuple[Node, ...]:
-    """Return the parts of a proposal's view, empty ones left out."""
-    shown = {k: v for k, v in arguments.items() if v not in (None, [], {}, ())}
-    if set(shown) == {"update"} and isinstance(shown["update"], dict):
-        shown = shown["update"]
-    return tuple(_child(key, value, 0) for key, value in shown.items())
+    """Return the parts of a proposal's view: each call by its name, empty parts left out."""
+    shown: JsonObject = {k: v for k, v in arguments.items() if v not in (None, [], {})}
+    only = next(iter(shown.values())) if len(shown) == 1 else None
+    if isinstance(only, dict) and set(shown) <= {"update", "input"}:
+        shown = dict(only)
+    calls = shown.pop("calls", None) if isinstance(shown.get("calls"), list) else None
+    nodes = tuple(_child(key, value, 0) for key, value in shown.items())
+    return tuple(_call(c) for c in calls) + nodes if isinstance(calls, list) else nodes
 
 
 def changes_of(changes: Sequence[FieldChange]) -> tuple[Change, ...]:
     """Return the state diff, nested objects taken apart into the fields that differ."""
     return tuple(line for change in changes for line in _lines(change))
+
+
+def _call(call: JsonValue) -> Node:
+    if not isinstance(call, dict) or not isinstance(call.get("name"), str):
+        return tree(call, "call")
+    node = tree(call.get("args", {}), f"call {call['name']}")
+    return node if node.children else replace(node, note="without arguments", kind="none")
 
 
 def _lines(change: FieldChange) -> Iterator[Change]:
@@ -77,9 +87,7 @@ def _lines(change: FieldChange) -> Iterator[Change]:
         yield _change(f"{change.field}.{key}", was.get(key), after.get(key))
 
 
-def _change(
-    field: str, before: JsonValue, after: JsonValue, *, appends: bool = False
-) -> Change:
+def _change(field: str, before: JsonValue, after: JsonValue, *, appends: bool = False) -> Change:
     label = " › ".join(words(part) for part in field.split("."))
     return Change(label=label, before=tree(before), after=tree(after), appends=appends, name=field)
 
@@ -93,7 +101,9 @@ def _group(value: dict[str, JsonValue], label: str, depth: int, name: str) -> No
     if not value:
         return Node(label, kind="empty", note="empty", name=name)
     if depth >= MOST_DEPTH:
-        return Node(label, kind="empty", note=f"{counted(len(value), 'field')}, in the raw call", name=name)
+        return Node(
+            label, kind="empty", note=f"{counted(len(value), 'field')}, in the raw call", name=name
+        )
     shown = list(value.items())[:MOST_ITEMS]
     children = tuple(_child(key, child, depth) for key, child in shown)
     return Node(label, kind="group", note=_rest(len(value), "field"), children=children, name=name)
@@ -103,7 +113,9 @@ def _list(value: list[JsonValue], label: str, depth: int, name: str) -> Node:
     if not value:
         return Node(label, kind="empty", note="empty list", name=name)
     if depth >= MOST_DEPTH:
-        return Node(label, kind="empty", note=f"{counted(len(value), 'item')}, in the raw call", name=name)
+        return Node(
+            label, kind="empty", note=f"{counted(len(value), 'item')}, in the raw call", name=name
+        )
     children = tuple(
         tree(child, str(i), depth=depth + 1) for i, child in enumerate(value[:MOST_ITEMS], 1)
     )

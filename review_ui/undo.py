@@ -7,8 +7,8 @@ from math import ceil
 from hitl.errors import NotFound
 from hitl.models import Intent
 from review_ui.phrases import moment
-from review_ui.review_views import verdict_words
 from review_ui.site import Site
+from review_ui.verdict_views import verdict_words
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,10 +42,13 @@
     startUndoClock();
   };
 
-  // High risk: approve counts once everything that is to be looked at was on screen.
+  // Approve counts once what there is to look at was on screen: all of it where the risk is high, the
+  // evidence on a small screen, where it starts below the fold.
   const watchLooks = () => {
     watcher?.disconnect();
-    unseen = new Set($('main[data-risk="high"]') ? $$("[data-look]") : []);
+    const small = matchMedia("(max-width: 760px)").matches;
+    const wanted = $('main[data-risk="high"]') ? "[data-look]" : small ? '[data-look="evidence"]' : null;
+    unseen = new Set(wanted && $("#approve") ? $$(wanted) : []);
     if (!unseen.size) return;
     watcher = new IntersectionObserver((entries) => {
       for (const e of entries) {
@@ -78,7 +81,7 @@
       const first = unseen.values().next().value;
       first.scrollIntoView({ block: "center" });
       unseen.delete(first);
-      return "High risk: look at this first, then approve.";
+      return "Look at this first, then approve.";
     }
     return "";
   };

@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from hitl.canonical import sha256_hex
@@ -29,7 +30,7 @@ from hitl.models import (
     TriggerFired,
     Vouched,
 )
-from hitl.ports import Store
+from hitl.ports import Store, Transaction
 from hitl.reviews import ReviewQueue, open_review, proposal_hash
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -54,7 +55,9 @@ def png(width: int = 220, height: int = 120) -> bytes:
 
     def ink(x: int, y: int) -> bool:
         top = height * 0.2 < y < height * 0.3 and width * 0.3 < x < width * 0.7
-        leg = height * 0.2 < y < height * 0.85 and abs(x - width * 0.7 + (y - height * 0.2) * 0.5) < 7
+        leg = (
+            height * 0.2 < y < height * 0.85 and abs(x - width * 0.7 + (y - height * 0.2) * 0.5) < 7
+        )
         return top or leg
 
     rows = b"".join(
@@ -258,11 +261,10 @@ class Desk:
         """Put reviews into the store, their runs too."""
         for review in reviews:
             self.add_run(make_run(review.run_id))
-            self.store.write(
-                lambda t, review=review: open_review(
-                    t, review, ledger_entry(review), gate_of(review), now=self.clock()
-                )
-            )
+            self.store.write(partial(self._open, review))
+
+    def _open(self, review: Review, t: Transaction) -> None:
+        open_review(t, review, ledger_entry(review), gate_of(review), now=self.clock())
 
     def add_run(self, run: RunRecord) -> None:
         """Put a run into the store, unless it is there."""
@@ -273,7 +275,11 @@ class Desk:
         """Put gate rows into the store."""
         for gate in gates:
             self.add_run(make_run(gate.run_id))
-            self.store.write(lambda t, gate=gate: t.put_gate(gate))
+            self.store.write(partial(_put, gate))
+
+
+def _put(gate: GateRow, t: Transaction) -> None:
+    t.put_gate(gate)
 
 
 def history(run_id: str = "run_1") -> tuple[GateRow, ...]:
