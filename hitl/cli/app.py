@@ -1,0 +1,302 @@
+"""Every command with its options; what they do is in the modules beside this one."""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import typer
+
+from hitl.errors import ConfigurationError, HitlError
+
+app = typer.Typer(
+    name="hitl",
+    help="hitl puts a person where an agent workflow's error would compound.",
+    no_args_is_help=True,
+    rich_markup_mode=None,  # help without the tenth of a second that Rich takes
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+policy = typer.Typer(help="Escalation policies: when a person is asked.", no_args_is_help=True)
+db = typer.Typer(help="The database of a store.", no_args_is_help=True)
+audit = typer.Typer(help="The trail of everything that was decided.", no_args_is_help=True)
+app.add_typer(policy, name="policy")
+app.add_typer(db, name="db")
+app.add_typer(audit, name="audit")
+
+StoreUrl = Annotated[
+    str,
+    typer.Option("--store", envvar="HITL_STORE", metavar="URL", help="The store."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many at most.")]
+DEFAULT_STORE = "sqlite:///hitl.db"
+
+
+@app.callback(invoke_without_command=True)
+def start(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and end.", is_eager=True)
+    ] = False,
+) -> None:
+    """Ask a person where an agent workflow's error would compound."""
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(installed("hitl-framework"))
+        raise typer.Exit
+
+
+@app.command()
+def demo(
+    *,
+    headless: Annotated[
+        bool, typer.Option("--headless", help="No browser: a simulated reviewer decides.")
+    ] = False,
+    cheques: Annotated[
+        int | None, typer.Option(min=1, help="How many cheques; above 150 images repeat.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Fixes the images and the cheques.")] = 0,
+    reviewer_accuracy: Annotated[
+        float, typer.Option("--reviewer-accuracy", help="P(reviewer reads a digit right).")
+    ] = 1.0,
+    budget: Annotated[float, typer.Option(help="Share of the digits to review.")] = 0.10,
+    port: Annotated[int, typer.Option(help="Where the pages are; 0 takes a free port.")] = 8700,
+    json: Json = False,
+) -> None:
+    """Watch three agents work a cheque desk, alone and with you."""
+    from hitl.cli import demo as command
+
+    if headless or json:
+        command.headless(
+            cheques=cheques,
+            seed=seed,
+            reviewer_accuracy=reviewer_accuracy,
+            budget=budget,
+            as_json=json,
+        )
+    else:
+        command.live(cheques=cheques, seed=seed, budget=budget, port=port)
+
+
+@app.command()
+def serve(
+    context: typer.Context,
+    *,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--app", metavar="MODULE:NAME", help="A wrapped workflow, or a function returning one."
+        ),
+    ] = None,
+    store: StoreUrl = DEFAULT_STORE,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free port.")] = 8700,
+    reviewer: Annotated[str, typer.Option(help="The name decisions on the pages carry.")] = "you",
+) -> None:
+    """Serve the queue on 127.0.0.1; with --app, parked runs go on by themselves."""
+    from hitl.cli import serve as command
+
+    if target is None:
+        command.serve_store(store, port=port, reviewer=reviewer)
+        return
+    given = context.get_parameter_source("store")
+    if given is not None and given.name == "COMMANDLINE":
+        raise typer.BadParameter(
+            "--app brings its own store, the one it was wrapped with; leave --store out."
+        )
+    command.serve_app(target, port=port, reviewer=reviewer)
+
+
+@app.command()
+def runs(
+    *,
+    run_id: Annotated[str | None, typer.Argument(metavar="[RUN]", help="One run's story.")] = None,
+    store: StoreUrl = DEFAULT_STORE,
+    workflow: Annotated[str | None, typer.Option(help="Only runs of this workflow.")] = None,
+    status: Annotated[
+        list[str] | None, typer.Option(help="Only runs with this status; may be repeated.")
+    ] = None,
+    limit: Limit = 50,
+    json: Json = False,
+) -> None:
+    """List runs, newest first, or tell what happened in one."""
+    from hitl.cli import runs as command
+
+    if run_id is not None:
+        command.show(store, run_id, as_json=json)
+    else:
+        command.list_all(store, workflow=workflow, status=status or [], limit=limit, as_json=json)
+
+
+@app.command()
+def reviews(
+    *,
+    review_id: Annotated[
+        str | None, typer.Argument(metavar="[REVIEW]", help="One review in full.")
+    ] = None,
+    store: StoreUrl = DEFAULT_STORE,
+    workflow: Annotated[str | None, typer.Option(help="Only reviews of this workflow.")] = None,
+    run_id: Annotated[
+        str | None, typer.Option("--run", metavar="RUN", help="Only reviews of this run.")
+    ] = None,
+    status: Annotated[
+        list[str] | None,
+        typer.Option(help="Only with this status; may be repeated. Default: pending."),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="With any status.")] = False,
+    limit: Limit = 50,
+    json: Json = False,
+) -> None:
+    """List reviews that wait, those due first, or show one in full."""
+    from hitl.cli import reviews as command
+
+    if review_id is not None:
+        command.show(store, review_id, as_json=json)
+        return
+    wanted = [] if every else (status or ["pending"])
+    command.list_all(
+        store, workflow=workflow, run_id=run_id, status=wanted, limit=limit, as_json=json
+    )
+
+
+@app.command()
+def decide(
+    *,
+    review_id: Annotated[str, typer.Argument(metavar="REVIEW")],
+    verdict: Annotated[Literal["approve", "deny"], typer.Argument(metavar="approve|deny")],
+    by: Annotated[str, typer.Option(metavar="NAME", help="Who decides.")],
+    reason: Annotated[
+        list[str] | None, typer.Option(help="A short reason; may be repeated.")
+    ] = None,
+    note: Annotated[str, typer.Option(help="Free text.")] = "",
+    remedy: Annotated[
+        str | None, typer.Option(help="What follows a deny; default: the first offer.")
+    ] = None,
+    answer: Annotated[
+        str | None, typer.Option(metavar="JSON", help="Your own answer, as JSON.")
+    ] = None,
+    proposal_hash: Annotated[
+        str | None, typer.Option("--hash", metavar="H", help="The hash of what you were shown.")
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Decide on what is shown, without asking.")
+    ] = False,
+    store: StoreUrl = DEFAULT_STORE,
+    json: Json = False,
+) -> None:
+    """Say yes or no to a proposal; without --hash it is shown first."""
+    from hitl.cli import decide as command
+
+    said = command.Said(
+        verdict=verdict,
+        by=by,
+        reasons=tuple(reason or ()),
+        note=note,
+        remedy=remedy,
+        answer=command.read_answer(answer),
+    )
+    command.decide(store, review_id, said, proposal_hash=proposal_hash, sure=yes, as_json=json)
+
+
+@policy.command("check")
+def policy_check(
+    *,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A policy in YAML.")],
+    target: Annotated[
+        str | None,
+        typer.Option("--app", metavar="MODULE:NAME", help="Check its steps against this graph."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Tell whether a policy can be used; exit code 1 when it cannot."""
+    from hitl.cli import policies
+
+    policies.check(file, target=target, as_json=json)
+
+
+@policy.command("show")
+def policy_show(
+    *,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A policy in YAML.")],
+    json: Json = False,
+) -> None:
+    """Print a policy as hitl understands it, defaults written out, with its hash."""
+    from hitl.cli import policies
+
+    policies.show(file, as_json=json)
+
+
+@policy.command("init")
+def policy_init(
+    *,
+    target: Annotated[str, typer.Argument(metavar="MODULE:NAME", help="A graph, or a workflow.")],
+) -> None:
+    """Draft a policy for a graph: its effects asked about, its other steps named."""
+    from hitl.cli import policies
+
+    policies.draft(target)
+
+
+@app.command()
+def doctor(*, store: StoreUrl = DEFAULT_STORE, json: Json = False) -> None:
+    """Look at this installation and its store; exit code 1 when something does not work."""
+    from hitl.cli import doctor as command
+
+    command.examine(store, as_json=json)
+
+
+@db.command("upgrade")
+def db_upgrade(*, store: StoreUrl = DEFAULT_STORE, json: Json = False) -> None:
+    """Create the tables of a store, or bring them to this version."""
+    from hitl.cli import upkeep
+
+    upkeep.upgrade(store, as_json=json)
+
+
+@audit.command("verify")
+def audit_verify(
+    *,
+    store: StoreUrl = DEFAULT_STORE,
+    run_id: Annotated[
+        str | None, typer.Option("--run", metavar="RUN", help="Only this run's chain.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Recompute the trail's hashes; exit code 1 at the first event that does not fit."""
+    from hitl.cli import upkeep
+
+    upkeep.verify(store, run_id=run_id, as_json=json)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code: 0 done, 1 refused, 2 not understood."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+    try:
+        app(list(arguments))
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except HitlError as refusal:
+        return _say(str(refusal), code=2 if isinstance(refusal, ConfigurationError) else 1)
+    except Exception as surprise:
+        if os.environ.get("HITL_DEBUG"):
+            raise
+        told = f"{type(surprise).__name__}: {surprise}"
+        return _say(f"This should not happen ({told}). HITL_DEBUG=1 shows where it did.", code=1)
+    return 0
+
+
+def _say(sentence: str, *, code: int) -> int:
+    from hitl.cli.terminal import visible
+
+    typer.echo(visible(sentence, keep="\n"), err=True)
+    return code
+
+
+def main() -> None:
+    """Run the command line of this process."""
+    sys.exit(run(sys.argv[1:]))

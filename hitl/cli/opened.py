@@ -1,0 +1,78 @@
+"""Stores as the command line opens them: to read beside a writer, to decide through one, or to own."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from typing import TypeVar
+
+from hitl.client import QueueClient
+from hitl.errors import StoreError, StoreInUse
+from hitl.ports import Reader, Transaction
+from hitl.reviews import ReviewQueue
+from hitl.stores import SqliteReadings, holder, open_reader, open_store
+
+T = TypeVar("T")
+
+
+class ReadOnlyStore:
+    """A store of another process, or of nobody, that is only looked at. See `hitl.ports.Store`."""
+
+    def __init__(self, readings: SqliteReadings) -> None:
+        self._readings = readings
+        self.url = readings.url
+
+    def read(self, work: Callable[[Reader], T]) -> T:
+        """See `Store`."""
+        return self._readings.read(work)
+
+    def write(self, work: Callable[[Transaction], T]) -> T:
+        """Raise `StoreError`."""
+        raise StoreError(f"The store {self.url!r} was opened for reading; nothing was written.")
+
+    def submit(self, work: Callable[[Transaction], T]) -> "Future[T]":
+        """Raise `StoreError`."""
+        return self.write(lambda _: Future())  # raises; the type is Store's
+
+    def on_mail(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Return a function that does nothing: a reader gives no orders."""
+        return lambda: None
+
+    def close(self) -> None:
+        """See `Store`."""
+        self._readings.close()
+
+
+@contextlib.contextmanager
+def reading(url: str) -> Iterator[ReviewQueue]:
+    """Give the queue of a store for looking, also while another process writes it.
+
+    Raises:
+        StoreError: There is no such store, or its tables are of another version.
+    """
+    store = ReadOnlyStore(open_reader(url))
+    try:
+        yield ReviewQueue(store)
+    finally:
+        store.close()
+
+
+@contextlib.contextmanager
+def deciding(url: str) -> Iterator[ReviewQueue | QueueClient]:
+    """Give what takes decisions on a store: the process that serves it, or the store itself.
+
+    Raises:
+        StoreInUse: A process writes it and serves no queue.
+        StoreError: It cannot be opened.
+    """
+    held = holder(url)
+    if held is None:
+        store = open_store(url)
+        try:
+            yield ReviewQueue(store)
+        finally:
+            store.close()
+        return
+    if held.url is None or held.token is None:
+        raise StoreInUse(url, f"process {held.pid}, which serves no queue")
+    with QueueClient(held.url, held.token) as queue:
+        yield queue

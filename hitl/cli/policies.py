@@ -1,0 +1,116 @@
+"""`hitl policy`: check, show and draft escalation policies."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import typer
+
+from hitl.cli.loading import load
+from hitl.cli.terminal import console, print_json, say, table, visible
+from hitl.errors import HitlError
+from hitl.graph.seam import compiled, nodes
+from hitl.policy import Checkpoint, EscalationPolicy
+from hitl.runtime import Workflow
+
+
+def check(file: str, *, target: str | None, as_json: bool) -> None:
+    """Tell whether the policy in `file` can be used, for the graph `target` if one is named.
+
+    Raises:
+        typer.Exit: It cannot; the sentence was printed.
+    """
+    try:
+        policy = EscalationPolicy.load(file)
+        steps = [c.step for c in policy.checkpoints] if target is None else list(_steps(target))
+        policy.check(sorted({*steps, *(_named(policy) if target is None else ())}))
+    except HitlError as refusal:
+        if as_json:
+            print_json({"ok": False, "error": type(refusal).__name__, "problem": str(refusal)})
+        else:
+            say(str(refusal), err=True)
+        raise typer.Exit(1) from refusal
+    if as_json:
+        print_json({"ok": True, "policy": policy.body(), "hash": policy.content_hash})
+        return
+    _print(policy)
+    against = "" if target is None else f" Its steps are steps of {target}."
+    say(f"This policy can be used.{against}")
+
+
+def show(file: str, *, as_json: bool) -> None:
+    """Print the policy in `file` with its defaults, and its hash."""
+    policy = EscalationPolicy.load(file)
+    if as_json:
+        print_json({"policy": policy.body(), "hash": policy.content_hash})
+    else:
+        typer.echo(visible(policy.to_yaml(), keep="\n"), nl=False)
+        say(f"# hash {policy.content_hash}")
+
+
+def draft(target: str) -> None:
+    """Print a first policy for a graph: ask before its effects, spot-check the rest."""
+    graph = _graph(target)
+    found = list(nodes(graph))
+    effects = [n.path for n in found if (n.graph.nodes[n.name].metadata or {}).get("effect")]
+    policy = EscalationPolicy(
+        "draft",
+        reliability_below=0.70,
+        spot_check=0.02,
+        checkpoints=[Checkpoint(p, place="before", always=True, risk="high") for p in effects],
+    )
+    typer.echo(visible(policy.to_yaml(), keep="\n"), nl=False)
+    others = [n.path for n in found if n.path not in effects]
+    if not effects:
+        say('# No step has metadata={"effect": True}; add a checkpoint for each one that acts:')
+        say("#   - {step: NAME, place: before, always: true, risk: high}")
+    if others:
+        say(f"# Steps without a checkpoint: {', '.join(others)}")
+
+
+def _print(policy: EscalationPolicy) -> None:
+    say(f"Policy {policy.name}, version {policy.version}, hash {policy.content_hash[:12]}…")
+    floor = policy.reliability_below
+    say(f"Ask when reliability is below {floor:.2f}." if floor else "No floor for reliability.")
+    say(f"Spot checks: {policy.spot_check:.1%} of steps, {policy.spot_check_runs:.1%} of runs.")
+    if policy.checkpoints:
+        columns = ("checkpoint", "place", "asks", "on a no", "due in", "risk")
+        console().print(table(columns, (_row(each) for each in policy.checkpoints)))
+
+
+def _row(checkpoint: Checkpoint) -> tuple[object, ...]:
+    return (
+        checkpoint.step,
+        checkpoint.place.value,
+        ", ".join(_triggers(checkpoint)) or "when the policy does",
+        ", ".join(rung.kind.value for rung in checkpoint.on_deny),
+        checkpoint.due_in,
+        checkpoint.risk,
+    )
+
+
+def _triggers(checkpoint: Checkpoint) -> Iterator[str]:
+    if checkpoint.always:
+        yield "always"
+    if checkpoint.confidence_below is not None:
+        yield f"confidence below {checkpoint.confidence_below:.2f}"
+    if checkpoint.reliability_below is not None:
+        yield f"reliability below {checkpoint.reliability_below:.2f}"
+    if checkpoint.rule is not None:
+        yield f"rule {checkpoint.body()['rule']}"
+    if checkpoint.spot_check is not None:
+        yield f"spot check {checkpoint.spot_check:.1%}"
+
+
+def _named(policy: EscalationPolicy) -> Iterator[str]:
+    """Yield what `accuracy` names: with no graph at hand, any step may exist."""
+    yield from policy.accuracy
+
+
+def _graph(target: str) -> Any:
+    found = load(target)
+    return found.graph if isinstance(found, Workflow) else compiled(found)
+
+
+def _steps(target: str) -> Iterator[str]:
+    for node in nodes(_graph(target)):
+        yield node.path
