@@ -275,13 +275,11 @@ class ReviewQueue:
         once, whoever sweeps and however often.
         """
         at = now or self._clock()
-        changed = 0
-        while timers := self._store.read(lambda r: r.due_timers(now=at, limit=_BATCH)):
+        changed, seen = 0, set[int]()
+        while timers := [t for t in self._due_timers(at) if t.id not in seen]:
+            seen.update(timer.id for timer in timers)
             fired = [self._fire(timer, at) for timer in timers]
-            results = [_result(timer, future) for timer, future in zip(timers, fired, strict=True)]
-            changed += sum(result is True for result in results)
-            if all(result is None for result in results):
-                break
+            changed += sum(map(_changed, timers, fired))
         return changed
 
     def runs(
@@ -321,13 +319,16 @@ class ReviewQueue:
             yield from page
             after = page[-1].seq
 
+    def _due_timers(self, at: datetime) -> list[Mail]:
+        return self._store.read(lambda r: r.due_timers(now=at, limit=_BATCH))
+
     def _fire(self, timer: Mail, at: datetime) -> "Future[bool]":
         return self._store.submit(lambda t: closing.fire(t, timer, now=at))
 
 
-def _result(timer: Mail, future: "Future[bool]") -> bool | None:
+def _changed(timer: Mail, future: "Future[bool]") -> bool:
     try:
         return future.result()
     except Exception:
         _log.exception("a timer could not be fired", extra={"mail_id": timer.id})
-        return None
+        return False
