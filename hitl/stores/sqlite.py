@@ -5,14 +5,11 @@ import contextlib
 import logging
 import os
 import queue
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import TypeVar
-
-from sqlalchemy.exc import DBAPIError
 
 from hitl.errors import StoreError, StoreUnavailable
 from hitl.ports import Clock, Reader, Transaction
@@ -20,7 +17,7 @@ from hitl.stores import sqlite_open
 from hitl.stores.line import Line
 from hitl.stores.lock import Holder, WriterLock, holder_of
 from hitl.stores.reader import SqlReader
-from hitl.stores.sqlite_refusals import refusal
+from hitl.stores.sqlite_refusals import FROM_THE_DATABASE, refusal
 from hitl.stores.sqlite_writer import Writer
 
 T = TypeVar("T")
@@ -75,9 +72,9 @@ class SqliteStore:
         """See `Store`. Inside a job it reads what the job's own transaction sees."""
         if self._writer.is_here() and self._writer.under_way is not None:
             return work(self._writer.under_way.reader())
-        if self._at.path is None:
-            return self.submit(lambda t: work(t.reader())).result()
         self._refuse_fork()
+        if self._at.path is None:
+            return self._writer.submit(lambda t: work(t.reader())).result()
         return self._readers.read(work)
 
     def write(self, work: Callable[[Transaction], T]) -> T:
@@ -239,7 +236,7 @@ class _Readers:
             line.raw.execute("BEGIN")
             try:
                 return work(SqlReader(line))
-            except (sqlite3.Error, DBAPIError) as problem:
+            except FROM_THE_DATABASE as problem:
                 raise refusal(problem, self._at.url) from problem
             finally:
                 line.raw.rollback()

@@ -16,9 +16,13 @@ _SENTENCES = {
 }
 
 
+FROM_THE_DATABASE = (sqlite3.Error, DBAPIError, UnicodeEncodeError)
+"""What the driver raises; the last one when a parameter holds a lone surrogate."""
+
+
 def refusal(problem: BaseException, url: str) -> BaseException:
     """Return `problem`, or a `StoreError` caused by it when it comes from the database."""
-    if not isinstance(problem, sqlite3.Error | DBAPIError):
+    if not isinstance(problem, FROM_THE_DATABASE):
         return problem
     said = str(problem.orig) if isinstance(problem, DBAPIError) else str(problem)
     known = [sentence for words, sentence in _SENTENCES.items() if words in said]

@@ -52,19 +52,6 @@ def json_value(text: str) -> Any:
     return json.loads(text)
 
 
-def checked(what: str, text: str) -> str:
-    """Return `text`, or refuse it when it is not valid Unicode.
-
-    Raises:
-        StoreError: It holds a lone surrogate.
-    """
-    try:
-        text.encode()
-    except UnicodeEncodeError as problem:
-        raise _refusal(what, problem) from problem
-    return text
-
-
 def _refuse_constants(what: str, text: str) -> None:
     """Raise if NaN or infinity stands outside the strings of `text`."""
 

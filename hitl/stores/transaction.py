@@ -27,7 +27,7 @@ from hitl.stores import statements as s
 from hitl.stores.line import Line
 from hitl.stores.reader import SqlReader
 from hitl.stores.records import GATE_COLUMNS, NEVER, PROPOSAL_COLUMNS, REVIEW_COLUMNS, found
-from hitl.stores.text import checked, json_text, json_value, record_text
+from hitl.stores.text import json_text, json_value, record_text
 
 _STATUS_AFTER = {Verdict.APPROVE: ReviewStatus.APPROVED, Verdict.DENY: ReviewStatus.DENIED}
 _BY_DECISION_ONLY = (ReviewStatus.PENDING, *_STATUS_AFTER.values())
@@ -55,7 +55,7 @@ class SqlTransaction(SqlReader):
         with self._new("run", run.id):
             self._line.run(
                 s.ADD_RUN,
-                id=checked("A run's id", run.id),
+                id=run.id,
                 **_run_columns(run),
                 input_type=kind,
                 input_blob=blob,
@@ -284,7 +284,7 @@ class SqlTransaction(SqlReader):
 
     def set_setting(self, key: str, value: str) -> str:
         """See `Transaction`."""
-        self._line.run(s.set_setting, key=key, value=checked("A setting", value))
+        self._line.run(s.set_setting, key=key, value=value)
         return found("setting", key, self.setting(key))
 
     @contextmanager
@@ -293,10 +293,10 @@ class SqlTransaction(SqlReader):
         try:
             yield
         except self._line.collision as problem:
-            sentence = (
-                f"There is a {kind} with id {id!r} already, or what it belongs to is missing."
-            )
-            raise StoreError(f"{sentence} Nothing was written.") from problem
+            raise StoreError(
+                f"The {kind} {id!r} is there already, or what it belongs to is missing."
+                " Nothing was written."
+            ) from problem
 
 
 def _must_exist(kind: str, id: str, changed: int) -> None:

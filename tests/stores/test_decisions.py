@@ -1,11 +1,13 @@
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
+from operator import methodcaller
 
 import pytest
 
 from hitl.errors import NotFound, StoreError
 from hitl.models import DecidedBy, RemedyKind, ReviewStatus, Verdict
 from hitl.ports import Store
+from tests.stores.acts import add_reviews, decide
 from tests.stores.records import MINUTE, NOON, make_decision, make_intent, make_review
 
 EXPIRES = NOON + MINUTE
@@ -21,9 +23,9 @@ def test_the_decision_and_the_status_are_one(store: Store) -> None:
         has_answer=True,
         shown_ms=5300,
     )
-    store.write(lambda t: t.add_review(make_review()))
+    add_reviews(store, make_review())
 
-    won = store.write(lambda t: t.decide_review(make_review(), decision, judged_at=NOON))
+    won = decide(store, make_review(), decision)
 
     decided = make_review(status=ReviewStatus.DENIED, decision=decision)
     assert won
@@ -33,18 +35,18 @@ def test_the_decision_and_the_status_are_one(store: Store) -> None:
 
 
 def test_without_a_decision_there_is_none(store: Store) -> None:
-    store.write(lambda t: t.add_review(make_review()))
+    add_reviews(store, make_review())
 
     assert store.read(lambda r: r.decision("rev_1")) is None
     assert store.read(lambda r: r.decision_by_id("dec_9")) is None
 
 
 def test_the_first_decision_stands(store: Store) -> None:
-    store.write(lambda t: t.add_review(make_review()))
-    store.write(lambda t: t.decide_review(make_review(), make_decision(), judged_at=NOON))
+    add_reviews(store, make_review())
+    decide(store, make_review(), make_decision())
 
     second = make_decision(decision_id="dec_2", verdict=Verdict.DENY, by="bob")
-    assert not store.write(lambda t: t.decide_review(make_review(), second, judged_at=NOON))
+    assert not decide(store, make_review(), second)
 
     assert store.read(lambda r: r.decision("rev_1")) == make_decision()
     assert store.read(lambda r: r.decision_by_id("dec_2")) is None
@@ -56,21 +58,21 @@ def test_the_first_decision_stands(store: Store) -> None:
 )
 def test_a_closed_review_takes_no_decision(store: Store, status: ReviewStatus) -> None:
     closed = make_review(status=status)
-    store.write(lambda t: t.add_review(closed))
+    add_reviews(store, closed)
 
-    assert not store.write(lambda t: t.decide_review(closed, make_decision(), judged_at=NOON))
+    assert not decide(store, closed, make_decision())
     assert store.read(lambda r: r.review("rev_1")) == closed
 
 
 def test_a_changed_proposal_takes_no_decision_on_the_old_one(store: Store) -> None:
-    store.write(lambda t: t.add_review(make_review()))
+    add_reviews(store, make_review())
     store.write(lambda t: t.set_review(make_review(proposal_hash="amended")))
 
     seen = make_decision()
-    assert not store.write(lambda t: t.decide_review(make_review(), seen, judged_at=NOON))
+    assert not decide(store, make_review(), seen)
 
     again = make_decision(proposal_hash="amended")
-    assert store.write(lambda t: t.decide_review(make_review(), again, judged_at=NOON))
+    assert decide(store, make_review(), again)
 
 
 @pytest.mark.parametrize(
@@ -81,18 +83,16 @@ def test_a_changed_proposal_takes_no_decision_on_the_old_one(store: Store) -> No
         (EXPIRES + MINUTE, False),
     ],
 )
-def test_a_decision_is_judged_at_its_instant(store: Store, judged_at, wins) -> None:  # type: ignore[no-untyped-def]  # plain parameters
+def test_a_decision_is_judged_at_its_instant(store: Store, judged_at: datetime, wins: bool) -> None:
     review = make_review(expires_at=EXPIRES)
-    store.write(lambda t: t.add_review(review))
+    add_reviews(store, review)
 
-    assert (
-        store.write(lambda t: t.decide_review(review, make_decision(), judged_at=judged_at)) is wins
-    )
+    assert decide(store, review, make_decision(), judged_at=judged_at) is wins
 
 
 def test_the_policy_decides_at_expiry(store: Store) -> None:
     review = make_review(expires_at=EXPIRES)
-    store.write(lambda t: t.add_review(review))
+    add_reviews(store, review)
     by_policy = make_decision(verdict=Verdict.DENY, by="policy", made_by=DecidedBy.POLICY)
 
     won = store.write(
@@ -107,19 +107,18 @@ def test_the_policy_decides_at_expiry(store: Store) -> None:
 
 
 def test_a_decision_id_names_one_decision(store: Store) -> None:
-    for review_id in ("rev_1", "rev_2"):
-        store.write(lambda t, id=review_id: t.add_review(make_review(id)))
-    store.write(lambda t: t.decide_review(make_review(), make_decision(), judged_at=NOON))
+    add_reviews(store, make_review("rev_1"), make_review("rev_2"))
+    decide(store, make_review(), make_decision())
 
     same_id = make_decision("rev_2", decision_id=make_decision().decision_id)
-    with pytest.raises(StoreError, match="There is a decision with id"):
-        store.write(lambda t: t.decide_review(make_review("rev_2"), same_id, judged_at=NOON))
+    with pytest.raises(StoreError, match=r"The decision .* is there already"):
+        decide(store, make_review("rev_2"), same_id)
 
     assert store.read(lambda r: r.review("rev_2")).status is ReviewStatus.PENDING
 
 
 def test_an_intent_lives_until_it_ends(store: Store) -> None:
-    store.write(lambda t: t.add_review(make_review()))
+    add_reviews(store, make_review())
     assert store.read(lambda r: r.intent("rev_1")) is None
 
     store.write(lambda t: t.put_intent(make_intent()))
@@ -131,7 +130,7 @@ def test_an_intent_lives_until_it_ends(store: Store) -> None:
 
 
 def test_a_second_intent_replaces_the_first(store: Store) -> None:
-    store.write(lambda t: t.add_review(make_review()))
+    add_reviews(store, make_review())
     store.write(lambda t: t.put_intent(make_intent()))
 
     later = make_intent(commit_at=NOON + 2 * MINUTE)
@@ -149,7 +148,7 @@ def test_an_intent_on_an_unknown_review_is_refused(store: Store) -> None:
 
 def test_of_sixteen_racing_reviewers_exactly_one_wins_each_review(store: Store) -> None:
     ids = [f"rev_{number:03}" for number in range(200)]
-    store.write(lambda t: [t.add_review(make_review(id)) for id in ids])
+    add_reviews(store, *map(make_review, ids))
     wins: dict[str, list[str]] = {id: [] for id in ids}
     start = threading.Barrier(16)
 
@@ -160,9 +159,7 @@ def test_of_sixteen_racing_reviewers_exactly_one_wins_each_review(store: Store) 
             mine = make_decision(
                 id, decision_id=f"{id} by {reviewer}", verdict=verdict, by=reviewer
             )
-            if store.write(
-                lambda t, id=id, mine=mine: t.decide_review(make_review(id), mine, judged_at=NOON)
-            ):
+            if decide(store, make_review(id), mine):
                 wins[id].append(reviewer)
 
     racers = [threading.Thread(target=race, args=(str(number),)) for number in range(16)]
@@ -173,7 +170,7 @@ def test_of_sixteen_racing_reviewers_exactly_one_wins_each_review(store: Store) 
 
     assert [len(winners) for winners in wins.values()] == [1] * 200
     for id, (winner,) in wins.items():
-        kept = store.read(lambda r, id=id: r.review(id))
+        kept = store.read(methodcaller("review", id))
         assert kept.decision is not None
         assert kept.decision.by == winner
         assert kept.status.value == ("approved" if int(winner) % 2 else "denied")

@@ -1,3 +1,4 @@
+from operator import methodcaller
 from typing import Any
 
 import pytest
@@ -5,11 +6,8 @@ import pytest
 from hitl.errors import NotFound
 from hitl.models import DecidedBy, Place, Signal, StepName, TriggerFired, Verdict
 from hitl.ports import Store
+from tests.stores.acts import add_reviews, decide, put_gates, undo
 from tests.stores.records import MINUTE, NOON, PAY, make_decision, make_gate, make_review
-
-
-def _put(store: Store, *rows: object) -> None:
-    store.write(lambda t: [t.put_gate(row) for row in rows])  # type: ignore[arg-type]  # gate rows
 
 
 def _visit(number: int, **changes: Any) -> StepName:
@@ -29,7 +27,7 @@ def test_a_gate_row_comes_back_whole(store: Store) -> None:
         seed_truth=1,
     )
 
-    _put(store, row)
+    put_gates(store, row)
 
     assert store.read(lambda r: r.gate(row.id)) == row
     with pytest.raises(NotFound, match="No gate row with id 'gate_9'"):
@@ -37,16 +35,16 @@ def test_a_gate_row_comes_back_whole(store: Store) -> None:
 
 
 def test_putting_again_replaces_by_id(store: Store) -> None:
-    _put(store, make_gate(committed_at=None))
+    put_gates(store, make_gate(committed_at=None))
 
     committed = make_gate(committed_at=NOON + MINUTE, verified=True)
-    _put(store, committed)
+    put_gates(store, committed)
 
     assert store.read(lambda r: r.gates("run_1")) == [committed]
 
 
 def test_gates_come_in_order_of_commit(store: Store) -> None:
-    _put(
+    put_gates(
         store,
         make_gate("withheld", committed_at=None),
         make_gate("second", committed_at=NOON + MINUTE),
@@ -64,12 +62,12 @@ def test_gates_come_in_order_of_commit(store: Store) -> None:
 
 
 def test_undone_rows_say_by_what_and_are_left_out_of_the_live_ones(store: Store) -> None:
-    _put(store, *(make_gate(f"gate_{n}", committed_at=NOON + n * MINUTE) for n in range(4)))
-    _put(store, make_gate("elsewhere", run_id="run_2"))
+    put_gates(store, *(make_gate(f"gate_{n}", committed_at=NOON + n * MINUTE) for n in range(4)))
+    put_gates(store, make_gate("elsewhere", run_id="run_2"))
 
     at = NOON + 9 * MINUTE
     undone = ["gate_1", "gate_3", "elsewhere"]
-    store.write(lambda t: t.undo_gates("run_1", undone, at=at, by_decision="dec_1"))
+    undo(store, *undone, at=at)
 
     live = store.read(lambda r: r.gates("run_1", live_only=True))
     assert [row.id for row in live] == ["gate_0", "gate_2"]
@@ -82,7 +80,7 @@ def test_undone_rows_say_by_what_and_are_left_out_of_the_live_ones(store: Store)
 
 def test_the_last_visit_is_the_latest_that_was_committed_and_not_undone(store: Store) -> None:
     assert store.read(lambda r: r.last_visit("run_1", "pay", "before")) is None
-    _put(
+    put_gates(
         store,
         make_gate("one", name=_visit(1), checkpoint_id="cp 1"),
         make_gate("two", name=_visit(2), checkpoint_id="cp 2"),
@@ -95,10 +93,10 @@ def test_the_last_visit_is_the_latest_that_was_committed_and_not_undone(store: S
 
     assert store.read(lambda r: r.last_visit("run_1", "pay", "before")) == (3, "cp 3")
 
-    store.write(lambda t: t.undo_gates("run_1", ["three"], at=NOON, by_decision="dec_1"))
+    undo(store, "three")
     assert store.read(lambda r: r.last_visit("run_1", "pay", "before")) == (2, "cp 2")
 
-    _put(store, make_gate("three again", name=_visit(3), checkpoint_id="cp 3b"))
+    put_gates(store, make_gate("three again", name=_visit(3), checkpoint_id="cp 3b"))
     assert store.read(lambda r: r.last_visit("run_1", "pay", "before")) == (3, "cp 3b")
 
 
@@ -106,13 +104,9 @@ def test_labels_are_what_people_said_of_the_step_and_nothing_else(store: Store) 
     def judged(id: str, verdict: Verdict, *, by: DecidedBy = DecidedBy.PERSON, **row: Any) -> None:
         decision = make_decision(id, verdict=verdict, made_by=by)
         gate = make_gate(f"gate of {id}", **({"review_id": id} | row))
-        store.write(
-            lambda t: (
-                t.add_review(make_review(id)),
-                t.put_gate(gate),
-                t.decide_review(make_review(id), decision, judged_at=NOON),
-            )
-        )
+        add_reviews(store, make_review(id))
+        put_gates(store, gate)
+        decide(store, make_review(id), decision)
 
     judged("right 1", Verdict.APPROVE)
     judged("right 2", Verdict.APPROVE, spot_check=True)
@@ -123,7 +117,7 @@ def test_labels_are_what_people_said_of_the_step_and_nothing_else(store: Store) 
     judged("lost rollout", Verdict.DENY, winner=False)
     judged("other step", Verdict.DENY, name=_visit(1, step="draft"))
     judged("other workflow", Verdict.DENY, workflow="letters")
-    _put(store, make_gate("never asked"), make_gate("still open", review_id="rev_9"))
+    put_gates(store, make_gate("never asked"), make_gate("still open", review_id="rev_9"))
 
     assert store.read(lambda r: r.label_counts("payments", "pay")) == (2, 3)
     assert store.read(lambda r: r.label_counts("payments", "none")) == (0, 0)
@@ -136,16 +130,12 @@ def test_a_rerun_step_learns_why_it_was_undone(store: Store) -> None:
         denial = make_decision(
             review.id, verdict=Verdict.DENY, reasons=("wrong",), note=note, by="bob"
         )
-        store.write(
-            lambda t, review=review, denial=denial: (
-                t.add_review(review),
-                t.decide_review(review, denial, judged_at=NOON),
-            )
-        )
-    _put(store, make_gate("a"), make_gate("b"), make_gate("c", name=_visit(2)))
+        add_reviews(store, review)
+        decide(store, review, denial)
+    put_gates(store, make_gate("a"), make_gate("b"), make_gate("c", name=_visit(2)))
 
-    store.write(lambda t: t.undo_gates("run_1", ["b"], at=NOON, by_decision="dec of rev_2"))
-    store.write(lambda t: t.undo_gates("run_1", ["a"], at=NOON, by_decision="dec of rev_1"))
+    undo(store, "b", by="dec of rev_2")
+    undo(store, "a", by="dec of rev_1")
 
     told = store.read(lambda r: r.denials_that_undid("run_1", PAY))
     assert [(d.step, d.attempt, d.note, d.by, d.at) for d in told] == [
@@ -156,7 +146,8 @@ def test_a_rerun_step_learns_why_it_was_undone(store: Store) -> None:
 
 
 def test_denied_effects_belong_to_a_run(store: Store) -> None:
-    store.write(lambda t: [t.deny_effect("run_1", print) for print in ("f1", "f2", "f1")])
+    for fingerprint in ("f1", "f2", "f1"):
+        store.write(methodcaller("deny_effect", "run_1", fingerprint))
     store.write(lambda t: t.deny_effect("run_2", "f3"))
 
     assert store.read(lambda r: r.denied_effects("run_1")) == {"f1", "f2"}

@@ -3,6 +3,7 @@ import pytest
 from hitl.errors import NotFound
 from hitl.models import Place, ProposalKey
 from hitl.ports import Store
+from tests.stores.acts import add_proposals
 from tests.stores.records import make_proposal
 
 
@@ -40,15 +41,14 @@ def test_every_part_of_the_key_counts(store: Store, change: dict[str, object]) -
     key = ProposalKey.model_validate(first.key.model_dump() | change)
     other = make_proposal(key=key, blob=b"other", review_id="another")
 
-    store.write(lambda t: (t.add_proposal(first), t.add_proposal(other)))
+    add_proposals(store, first, other)
 
     assert store.read(lambda r: r.proposal(first.key)) == first
     assert store.read(lambda r: r.proposal(key)) == other
 
 
 def test_open_proposals_are_those_not_settled_oldest_first(store: Store) -> None:
-    for task_id in ("task_2", "task_1", "task_3"):
-        store.write(lambda t, id=task_id: t.add_proposal(make_proposal(id)))
+    add_proposals(store, *map(make_proposal, ("task_2", "task_1", "task_3")))
 
     store.write(lambda t: t.settle_proposal(make_proposal("task_1").key))
 
@@ -67,7 +67,7 @@ def test_dropping_settles_what_the_run_has_open(store: Store) -> None:
     elsewhere = make_proposal(
         key=ProposalKey(run_id="run_2", task_id="t", place=Place.AFTER, attempt=1)
     )
-    store.write(lambda t: (t.add_proposal(make_proposal()), t.add_proposal(elsewhere)))
+    add_proposals(store, make_proposal(), elsewhere)
 
     store.write(lambda t: t.drop_proposals("run_1"))
 

@@ -1,10 +1,12 @@
 from datetime import datetime, timedelta, timezone
+from operator import methodcaller
 
 import pytest
 
 from hitl.errors import LeaseLost, NotFound, StoreError
 from hitl.models import MailKind, RunStatus
 from hitl.ports import Store
+from tests.stores.acts import add_runs, claim, put_mail
 from tests.stores.records import MINUTE, NOON, make_run
 
 
@@ -22,21 +24,21 @@ def test_an_unknown_run_is_said_so(store: Store) -> None:
 
 
 def test_an_id_is_used_once(with_run: Store) -> None:
-    with pytest.raises(StoreError, match="There is a run with id 'run_1' already"):
+    with pytest.raises(StoreError, match="The run 'run_1' is there already"):
         with_run.write(lambda t: t.add_run(make_run(workflow="other"), None))
 
     assert with_run.read(lambda r: r.run("run_1")).workflow == "payments"
 
 
 def test_a_record_is_replaced_but_not_its_lease(with_run: Store) -> None:
-    with_run.write(lambda t: t.claim_run("run_1", "a", now=NOON, lease=MINUTE))
+    claim(with_run, "run_1", "a")
 
     done = make_run(status=RunStatus.DONE, reliability=0.81)
     with_run.write(lambda t: t.set_run(done))
 
     assert with_run.read(lambda r: r.run("run_1")) == done
     assert with_run.read(lambda r: r.epoch("run_1")) == 1
-    assert with_run.write(lambda t: t.claim_run("run_1", "b", now=NOON, lease=MINUTE)) is None
+    assert claim(with_run, "run_1", "b") is None
 
 
 def test_changing_an_unknown_run_is_refused(store: Store) -> None:
@@ -62,10 +64,7 @@ def test_a_run_without_input(store: Store) -> None:
 
 def test_runs_come_newest_first_and_in_pages(store: Store) -> None:
     at = [NOON, NOON + MINUTE, NOON + MINUTE, NOON + 2 * MINUTE]
-    for number, created in enumerate(at):
-        store.write(
-            lambda t, n=number, c=created: t.add_run(make_run(f"run_{n}", created_at=c), None)
-        )
+    add_runs(store, *(make_run(f"run_{n}", created_at=created) for n, created in enumerate(at)))
 
     first = store.read(lambda r: r.runs(limit=2))
     rest = store.read(lambda r: r.runs(limit=9, before=first[-1].id))
@@ -83,8 +82,7 @@ def test_runs_by_workflow_and_status(store: Store) -> None:
         make_run("c", status=RunStatus.WAITING, workflow="letters"),
         make_run("d", status=RunStatus.FAILED),
     ]
-    for run in runs:
-        store.write(lambda t, run=run: t.add_run(run, None))
+    add_runs(store, *runs)
 
     waiting = store.read(lambda r: r.runs(status=[RunStatus.WAITING]))
     several = store.read(lambda r: r.runs(status=[RunStatus.WAITING, RunStatus.FAILED]))
@@ -100,10 +98,10 @@ def test_runs_by_workflow_and_status(store: Store) -> None:
 def test_a_live_lease_keeps_others_out_and_the_epoch_grows(with_run: Store) -> None:
     lease = timedelta(seconds=30)
     claims = [
-        with_run.write(lambda t: t.claim_run("run_1", "a", now=NOON, lease=lease)),
-        with_run.write(lambda t: t.claim_run("run_1", "b", now=NOON + lease / 2, lease=lease)),
+        claim(with_run, "run_1", "a", lease=lease),
+        claim(with_run, "run_1", "b", now=NOON + lease / 2, lease=lease),
         # A lease ends at the instant it was given until.
-        with_run.write(lambda t: t.claim_run("run_1", "b", now=NOON + lease, lease=lease)),
+        claim(with_run, "run_1", "b", now=NOON + lease, lease=lease),
     ]
 
     assert claims == [1, None, 2]
@@ -111,19 +109,20 @@ def test_a_live_lease_keeps_others_out_and_the_epoch_grows(with_run: Store) -> N
 
 
 def test_a_stale_owner_is_fenced(with_run: Store) -> None:
-    with_run.write(lambda t: t.claim_run("run_1", "a", now=NOON, lease=MINUTE))
-    with_run.write(lambda t: t.claim_run("run_1", "b", now=NOON + MINUTE, lease=MINUTE))
+    claim(with_run, "run_1", "a")
+    claim(with_run, "run_1", "b", now=NOON + MINUTE)
 
-    for stale in (1, 3, None):
+    stale: list[int | None] = [1, 3, None]
+    for epoch in stale:
         with pytest.raises(LeaseLost):
-            with_run.write(lambda t, e=stale: t.check_epoch("run_1", e))
+            with_run.write(methodcaller("check_epoch", "run_1", epoch))
     with pytest.raises(LeaseLost):
         with_run.write(lambda t: t.check_epoch("run_9", 1))
     with_run.write(lambda t: t.check_epoch("run_1", 2))
 
 
 def test_a_lease_is_renewed_by_its_owner_only(with_run: Store) -> None:
-    with_run.write(lambda t: t.claim_run("run_1", "a", now=NOON, lease=MINUTE))
+    claim(with_run, "run_1", "a")
 
     later = NOON + MINUTE / 2
     assert with_run.write(lambda t: t.renew_lease("run_1", 1, now=later, lease=MINUTE))
@@ -131,43 +130,37 @@ def test_a_lease_is_renewed_by_its_owner_only(with_run: Store) -> None:
 
     until = later + MINUTE
     just_before = until - timedelta(microseconds=1)
-    assert (
-        with_run.write(lambda t: t.claim_run("run_1", "b", now=just_before, lease=MINUTE)) is None
-    )
-    assert with_run.write(lambda t: t.claim_run("run_1", "b", now=until, lease=MINUTE)) == 2
+    assert claim(with_run, "run_1", "b", now=just_before) is None
+    assert claim(with_run, "run_1", "b", now=until) == 2
 
 
 def test_a_released_run_is_free_at_once(with_run: Store) -> None:
-    with_run.write(lambda t: t.claim_run("run_1", "a", now=NOON, lease=MINUTE))
+    claim(with_run, "run_1", "a")
 
     with_run.write(lambda t: t.release_run("run_1", 0))
-    assert with_run.write(lambda t: t.claim_run("run_1", "b", now=NOON, lease=MINUTE)) is None
+    assert claim(with_run, "run_1", "b") is None
     with_run.write(lambda t: t.release_run("run_1", 1))
-    assert with_run.write(lambda t: t.claim_run("run_1", "b", now=NOON, lease=MINUTE)) == 2
+    assert claim(with_run, "run_1", "b") == 2
 
 
 def test_leases_of_a_dead_process_are_broken_but_not_ones_own(store: Store) -> None:
-    for run_id, owner in (("mine", "me"), ("theirs", "dead"), ("free", None)):
-        store.write(lambda t, id=run_id: t.add_run(make_run(id), None))
-        if owner:
-            store.write(lambda t, id=run_id, o=owner: t.claim_run(id, o, now=NOON, lease=MINUTE))
+    add_runs(store, make_run("mine"), make_run("theirs"), make_run("free"))
+    claim(store, "mine", "me")
+    claim(store, "theirs", "dead")
 
     store.write(lambda t: t.break_leases(keep_owner="me"))
 
-    assert store.write(lambda t: t.claim_run("mine", "b", now=NOON, lease=MINUTE)) is None
-    assert store.write(lambda t: t.claim_run("theirs", "b", now=NOON, lease=MINUTE)) == 2
-    assert store.write(lambda t: t.claim_run("free", "b", now=NOON, lease=MINUTE)) == 1
+    assert claim(store, "mine", "b") is None
+    assert claim(store, "theirs", "b") == 2
+    assert claim(store, "free", "b") == 1
 
 
 def test_due_runs_are_those_with_mail_and_no_lease_longest_waiting_first(store: Store) -> None:
-    due = {"a": NOON + MINUTE, "b": NOON, "held": NOON, "later": NOON + 9 * MINUTE}
-    for run_id, at in due.items():
-        store.write(lambda t, id=run_id: t.add_run(make_run(id), None))
-        store.write(
-            lambda t, id=run_id, at=at: t.put_mail(id, MailKind.WAKE, key=f"wake:{id}", due_at=at)
-        )
-    store.write(lambda t: t.put_mail("b", MailKind.INPUT, key="input:b", due_at=NOON + MINUTE))
-    store.write(lambda t: t.claim_run("held", "a", now=NOON, lease=9 * MINUTE))
+    for run_id, after in {"a": 1, "b": 0, "held": 0, "later": 9}.items():
+        add_runs(store, make_run(run_id))
+        put_mail(store, f"wake:{run_id}", run_id=run_id, after=after)
+    put_mail(store, "input:b", MailKind.INPUT, run_id="b", after=1)
+    claim(store, "held", "a", lease=9 * MINUTE)
 
     now = NOON + 2 * MINUTE
     assert store.read(lambda r: r.due_runs(now=now)) == ["b", "a"]
