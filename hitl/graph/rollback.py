@@ -1,5 +1,6 @@
 """Back to the last verified point: which snapshot that is, and the fork that makes it the newest."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +35,7 @@ def find_target(
         NeedsAttention: The way there crosses a manual state update, or an effect that was executed.
     """
     rows = session.wiring.store.read(lambda r: r.gates(session.run.id, live_only=True))
-    for snapshot in saver.list(config):
+    for snapshot in _newest_first(saver, config):
         if _qualifies(snapshot, session.run.turn):
             return _checked(snapshot, rows, halt)
         if snapshot.metadata.get("source") == "update":
@@ -47,6 +48,17 @@ def find_target(
         halt.review_id,
         f"{halt.sentence} There is no verified point to go back to; restart the run.",
     )
+
+
+def _newest_first(saver: FencedSaver, config: RunnableConfig) -> Iterator[CheckpointTuple]:
+    """Yield the snapshots of the run's present branch, from the newest back to its first input."""
+    at: RunnableConfig | None = config
+    while at is not None:
+        snapshot = saver.get_tuple(at)
+        if snapshot is None:
+            return
+        yield snapshot
+        at = snapshot.parent_config
 
 
 def _qualifies(snapshot: CheckpointTuple, turn: int) -> bool:

@@ -59,14 +59,24 @@ class FencedSaver(SqliteSaver):
 
     # -- where the SQL of the parent class runs -------------------------------------------------
 
-    @contextlib.contextmanager
-    def cursor(self, transaction: bool = True) -> Iterator[sqlite3.Cursor]:  # noqa: FBT001, FBT002 - the parent's signature
-        """Yield a cursor inside the store's work that is under way in this thread."""
+    @property
+    def conn(self) -> sqlite3.Connection:
+        """The connection of the store's work that is under way in this thread."""
         connection = getattr(self._here, "connection", None)
         if connection is None:
             msg = "A snapshot was touched outside the store's own work; use the saver's methods."
             raise RuntimeError(msg)
-        cursor = connection.cursor()
+        found: sqlite3.Connection = connection
+        return found
+
+    @conn.setter
+    def conn(self, connection: sqlite3.Connection) -> None:
+        """Ignore what the parent class is given: which connection it is depends on the thread."""
+
+    @contextlib.contextmanager
+    def cursor(self, transaction: bool = True) -> Iterator[sqlite3.Cursor]:  # noqa: FBT001, FBT002 - the parent's signature
+        """Yield a cursor inside the store's work that is under way in this thread."""
+        cursor = self.conn.cursor()
         try:
             yield cursor
         finally:
