@@ -60,12 +60,21 @@ def examine(url: str, *, as_json: bool) -> None:
 
 def look(url: str) -> Iterator[Line]:
     """Yield every check of this installation and of the store `url`."""
-    yield _python()
-    yield _packages()
+    yield from _installation()
     yield from _extras()
     yield _sqlite()
     yield _msgpack()
     yield from _store(url)
+
+
+def _installation() -> Iterator[Line]:
+    try:
+        metadata.version(_DISTRIBUTION)
+    except metadata.PackageNotFoundError:
+        yield _warn("hitl", f"runs from its source; `pip install -e .` makes it {_DISTRIBUTION}.")
+        return
+    yield _python()
+    yield _packages()
 
 
 def _python() -> Line:
