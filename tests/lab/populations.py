@@ -60,26 +60,27 @@ CALIBRATED = Population(
 
 
 def _plateaus() -> Population:
-    """Only eleven distinct confidences: rows of one plateau stand or fall together."""
-    values = np.round(np.arange(11) / 10.0, 1)
-    p = np.array([0.5, 0.45, 0.4, 0.35, 0.3, 0.25, 0.2, 0.15, 0.11, 0.07, 0.02])
+    """Four distinct confidences: .01, .12, .2, .4 wrong; rows of one plateau act together."""
+    values = np.array([0.2, 0.5, 0.8, 0.9])
+    p = np.array([0.4, 0.2, 0.12, 0.01])
 
-    def above(threshold: float) -> NDArray[np.bool_]:
-        return values > threshold
+    def risk(threshold: float) -> float:
+        above = values > threshold
+        return float(p[above].mean()) if above.any() else 0.0
 
     return Population(
         "plateaus",
         lambda rng, n: rng.choice(values, n),
-        lambda confidence: p[np.rint(confidence * 10.0).astype(int)],
-        lambda threshold: float(above(threshold).mean()),
-        lambda threshold: float(p[above(threshold)].mean()) if above(threshold).any() else 0.0,
+        lambda confidence: p[np.searchsorted(values, confidence)],
+        lambda threshold: float((values > threshold).mean()),
+        risk,
     )
 
 
 INFORMATIVE = ranked("informative", 0.3, 3.0, 0.0)
 NEARLY_FLAT = ranked("nearly flat", 0.012, 1.0, 0.046)
 FLAT_SAFE = ranked("flat and safe", 0.01, 1.0, 0.035)
-FLAT_ABOVE = ranked("flat, too often wrong", 0.0, 1.0, 0.055)
+AT_THE_EDGE = ranked("flat, just too often wrong", 0.0, 1.0, 0.0505)
 PLATEAUS = _plateaus()
 
 

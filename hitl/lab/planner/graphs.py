@@ -10,6 +10,7 @@ candidates the plan says how far from the best it may be at most.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
+from heapq import heappop, heappush
 
 import numpy as np
 
@@ -20,6 +21,8 @@ from hitl.reliability import closure
 
 EXACT_UP_TO = 15
 """Free candidates of which every subset is looked at: 2^15 plans."""
+STARTS = 4
+"""About how many single gates the search also starts from."""
 
 
 def plan_graph(
@@ -146,18 +149,17 @@ class _Search:
         return GraphPlan(gates, cost, plan.p_right, exact=False, gap=self._gap(cost, log_right))
 
     def climbed(self) -> GraphPlan:
-        """Climb by adding, dropping and swapping one gate, from no gates and from all allowed."""
-        ends = []
-        for start in (self._none(1), self._filled()):
-            here = start
-            while True:
-                around = np.concatenate((here, self._neighbours(here[0])))
-                at, _, _ = self._best(around)
-                if at == 0:
-                    break
-                here = around[[at]]
-            ends.append(here)
+        """Climb by adding, dropping and swapping one gate, from several starts; keep the best end."""
+        ends = [self._climbed_from(start) for start in self._starts()]
         return self.best_of(np.concatenate(ends), exact=False)
+
+    def _climbed_from(self, here: Bools) -> Bools:
+        while True:
+            around = np.concatenate((here, self._neighbours(here[0])))
+            at, _, _ = self._best(around)
+            if at == 0:
+                return here
+            here = around[[at]]
 
     def _best(self, sets: Bools) -> tuple[int, float, float]:
         cost, log_right = self.graph.score(sets)
@@ -172,10 +174,17 @@ class _Search:
         gated[:, self.must] = True
         return gated
 
-    def _filled(self) -> Bools:
-        gated = self._none(1)
-        gated[:, self.free[: self.most]] = True
-        return gated
+    def _starts(self) -> list[Bools]:
+        """Return no gates, the first allowed ones, and single gates spread over the graph."""
+        filled = self._none(1)
+        filled[:, self.free[: self.most]] = True
+        starts = [self._none(1), filled]
+        if self.most:
+            for i in self.free[:: max(1, len(self.free) // STARTS)]:
+                single = self._none(1)
+                single[:, i] = True
+                starts.append(single)
+        return starts
 
     def _neighbours(self, here: Bools) -> Bools:
         on = [i for i in self.free if here[i]]
@@ -227,17 +236,29 @@ def _most_log_right(graph: _Graph, gates: int) -> float:
 def _ordered(
     accuracy: Mapping[str, float], inputs: Mapping[str, Collection[str]]
 ) -> tuple[str, ...]:
+    """Return the steps so that each comes after its inputs, else in the order they were given."""
     named = {*inputs, *(s for rests in inputs.values() for s in rests)}
     missing = sorted(named - set(accuracy))
     if missing or not accuracy:
         raise EvidenceRefusal(f"No accuracy is given for the steps {missing}; measure them first.")
+    sorter = TopologicalSorter({s: inputs.get(s, ()) for s in accuracy})
+    place = {step: i for i, step in enumerate(accuracy)}
+    order: list[str] = []
     try:
-        return tuple(TopologicalSorter({s: inputs.get(s, ()) for s in accuracy}).static_order())
+        sorter.prepare()
     except CycleError as cycle:
         raise EvidenceRefusal(
             f"The steps {cycle.args[1]} feed each other; a plan needs a graph without cycles."
             " Plan the loop's body by itself."
         ) from None
+    ready: list[int] = []
+    names = list(accuracy)
+    while sorter.is_active():
+        for step in sorter.get_ready():
+            heappush(ready, place[step])
+        order.append(names[heappop(ready)])
+        sorter.done(order[-1])
+    return tuple(order)
 
 
 def _accuracy(value: float) -> float:

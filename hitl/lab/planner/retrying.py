@@ -2,7 +2,7 @@
 
 Attempts of one task share its difficulty: P(right) ~ Beta(a, b) over tasks (`RetryMixture`). The
 outcome of R retries under a fallible reviewer is a polynomial in P(right), so Gauss-Jacobi nodes
-integrate it exactly. Time: dynamic programming over whole ticks.
+(Golub & Welsch 1969) integrate it exactly. Time: dynamic programming over whole ticks.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import roots_jacobi
+from scipy.linalg import eigh_tridiagonal
 
 from hitl.errors import EvidenceRefusal
 from hitl.lab.columns import Floats, amount, fractions, probability
@@ -40,8 +40,7 @@ def mixed_retries(
     """
     if attempts < 1:
         raise EvidenceRefusal(f"'attempts' must be at least 1; it is {attempts}.")
-    x, weight = roots_jacobi(attempts // 2 + 2, tasks.b - 1.0, tasks.a - 1.0)
-    share, rates = weight / weight.sum(), (x + 1.0) / 2.0
+    rates, share = _nodes(tasks, attempts // 2 + 2)
     s, t = probability(sensitivity, "sensitivity"), probability(specificity, "specificity")
     each = [
         with_retries([float(p)] * attempts, sensitivity=s, specificity=t, takeover=takeover)
@@ -50,6 +49,25 @@ def mixed_retries(
     table = np.array([(one.right, one.silent, one.stopped, one.attempts) for one in each])
     right, silent, stopped, mean_attempts = (share @ table).tolist()
     return Retried(right=right, silent=silent, stopped=stopped, attempts=mean_attempts)
+
+
+def _nodes(tasks: RetryMixture, count: int) -> tuple[Floats, Floats]:
+    """Return success rates and their weights that integrate polynomials of degree 2 count - 1.
+
+    The eigenvalues of the Jacobi matrix of Beta(a, b); unlike ready-made roots it stays finite when
+    a + b is large, and when it is exactly 1.
+    """
+    a, b = tasks.a, tasks.b
+    k = np.arange(count, dtype=np.float64)
+    size = 2.0 * k + a + b
+    with np.errstate(invalid="ignore", divide="ignore"):
+        centre = (a - b) * (a + b - 2.0) / ((size - 2.0) * size)
+    centre[0] = (a - b) / (a + b)
+    k, size = k[1:], size[1:]
+    square = 4.0 * k * (k + b - 1.0) * (k + a - 1.0) / ((size - 2.0) ** 2 * (size - 1.0))
+    square[1:] *= (k[1:] + a + b - 2.0) / (size[1:] - 3.0)
+    x, vectors = eigh_tridiagonal(centre, np.sqrt(square))
+    return (x + 1.0) / 2.0, vectors[0] ** 2
 
 
 @dataclass(frozen=True, slots=True)
