@@ -1,0 +1,1 @@
+"""Benchmarks: ratios against plain LangGraph in one run. `python -m tests.benchmarks.overhead`."""
