@@ -1,7 +1,7 @@
 """From a proposal to the policy's verdict, frozen: the gate row, the review, what a yes would cover."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hitl.graph.accuracy import StepAccuracy
 from hitl.graph.context import Report
@@ -32,6 +32,8 @@ class Assessment:
     said: Report
     vouched: tuple[Vouched, ...] = ()
     """With `covers="since_reset"`: the unverified steps a yes covers besides this one."""
+    yes: Write | None = None
+    """What a yes adds to the standing instead; None for a step that passes."""
     reset_to: float = 1.0
 
 
@@ -168,17 +170,13 @@ def _with_coverage(attempt: Attempt, found: Assessment) -> Assessment:
     wanted = found.verdict.covers
     covers = wanted if attempt.task.sees_prefix() else Covers.STEP
     vouched = unverified(attempt) if covers is Covers.SINCE_RESET else ()
-    write = yes_write(attempt, found.row.p, covers, [v.p for v in vouched])
-    reset_to = attempt.task.standing.then(write).reliability
-    return Assessment(
+    yes = yes_write(attempt, found.row.p, covers, [v.p for v in vouched])
+    return replace(
+        found,
         row=found.row.model_copy(update={"covers": covers}),
-        verdict=found.verdict,
-        write=found.write,
-        view=found.view,
-        elided=found.elided,
-        said=found.said,
         vouched=vouched,
-        reset_to=reset_to,
+        yes=yes,
+        reset_to=attempt.task.standing.then(yes).reliability,
     )
 
 
@@ -249,22 +247,15 @@ def _posterior(covered: Sequence[float | None], reviewer: Reviewer | None) -> tu
 
 
 def frozen_facts(found: Assessment, *, answers: int, handed_off: bool) -> JsonObject:
-    """Return what must not be recomputed when the step is executed again."""
-    return {
-        "p": found.row.p,
-        "covers": found.row.covers.value,
-        "prefix": [v.p for v in found.vouched],
-        "answers": answers,
-        "handed_off": handed_off,
-    }
+    """Return what must not be recomputed when the step is executed again.
+
+    What a yes adds is among it: the page said what reliability it leads to, under the policy that
+    asked.
+    """
+    assert found.yes is not None  # noqa: S101 - a person is asked
+    return {"yes": {**found.yes.dump()}, "answers": answers, "handed_off": handed_off}
 
 
-def thawed_write(attempt: Attempt, meta: JsonObject) -> Write:
-    """Return what a yes adds, from the facts frozen when the question was asked."""
-    p, prefix = meta.get("p"), meta.get("prefix")
-    earlier = (
-        [v if isinstance(v, float) else None for v in prefix] if isinstance(prefix, list) else []
-    )
-    return yes_write(
-        attempt, p if isinstance(p, float) else None, Covers(str(meta["covers"])), earlier
-    )
+def thawed_write(meta: JsonObject) -> Write:
+    """Return what a yes adds, as it was shown when the question was asked."""
+    return Write(**meta["yes"])  # type: ignore[arg-type] # our own dump

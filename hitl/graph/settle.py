@@ -125,7 +125,7 @@ def approved(attempt: Attempt, stored: StoredProposal, review: Review) -> Settle
         )
     serde = attempt.task.session.wiring.serde
     value = thaw(serde, stored.blob_type, stored.blob)
-    write = thawed_write(attempt, stored.meta)
+    write = thawed_write(stored.meta)
     work = _verified(attempt, stored, review, write)
     handed_off = bool(stored.meta.get("handed_off"))
     return Settled(value, work, write, handed_off, attempt=attempt, checked=True)
@@ -138,7 +138,7 @@ def answered(
     proposal = None
     if attempt.place is Place.AFTER:
         proposal = thaw(attempt.task.session.wiring.serde, stored.blob_type, stored.blob)
-    write = thawed_write(attempt, stored.meta)
+    write = thawed_write(stored.meta)
     return Settled(
         in_place_of(proposal, update),
         _verified(attempt, stored, review, write),
