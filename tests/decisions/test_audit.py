@@ -134,6 +134,18 @@ def test_an_inserted_event_is_found() -> None:
     assert finding.run_id == "run_0"
 
 
+def test_an_event_that_follows_another_past_is_found() -> None:
+    events = trail(runs=1)
+    last = events[-1]
+    forged = {"prev": "f" * 64, "hash": link("f" * 64, last.chain_seq, last.body)}
+    events[-1] = last.model_copy(update=forged)
+
+    finding = verify(events)
+
+    assert finding is not None
+    assert "does not follow" in finding.sentence
+
+
 def test_an_event_moved_to_another_run_is_found() -> None:
     events = [e for e in trail() if e.run_id == "run_0"]
     moved = [e.model_copy(update={"run_id": "run_9"}) for e in events]
