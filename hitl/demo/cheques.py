@@ -1,5 +1,6 @@
 """The work: cheques whose amounts are real handwriting, and slips that say what a bundle adds up to."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,7 +51,7 @@ class Batch:
     """Whether some image stands on more than one cheque."""
 
 
-def cents(digits: Indices) -> int:
+def cents(digits: Iterable[int]) -> int:
     """Return the amount of six digits, in cents."""
     return int("".join(str(d) for d in digits))
 

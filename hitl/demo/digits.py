@@ -25,6 +25,7 @@ from hitl.errors import ConfigurationError
 try:
     from sklearn.datasets import load_digits
     from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # has no types
 except ImportError as missing:
     raise MissingExtra(missing) from missing
 
@@ -72,9 +73,7 @@ class Reading:
 
     digit: int
     confidence: float
-    """The largest class probability, as the classifier says it, in [0, 1]."""
-    p: float
-    """The calibrated P(the digit is right), in [0, 1]."""
+    """The digit's class probability, as the classifier says it, in [0, 1]. Not calibrated."""
 
 
 class DigitReader:
@@ -96,8 +95,11 @@ class DigitReader:
         order = np.argsort(chances, kind="stable")[::-1]
         left = max(float(chances[order[guess - 1 :]].sum()), 1e-12)
         confidence = min(float(chances[order[guess - 1]]) / left, 1.0)
-        p = float(self.calibrator.p(np.array([confidence]))[0])
-        return Reading(int(self._model.classes_[order[guess - 1]]), confidence, p)
+        return Reading(int(self._model.classes_[order[guess - 1]]), confidence)
+
+    def chance(self, confidence: float) -> float:
+        """Return the calibrated P(right) of one reading with this confidence."""
+        return float(self.calibrator.p(np.array([confidence]))[0])
 
     def read_all(self, pixels: Floats) -> tuple[Indices, Floats]:
         """Return (digits, confidence) of many images at once, shapes (n,): as `read` would."""
@@ -117,6 +119,8 @@ class Lesson:
     def threshold(self, budget: float) -> float:
         """Return the p below which a share `budget` of the calibration images lies.
 
+        Written with as few decimals as select the same images.
+
         Raises:
             ConfigurationError: `budget` is not a share in [0, 1].
         """
@@ -126,7 +130,10 @@ class Lesson:
             )
         if budget == 1.0:
             return 1.0
-        return float(np.quantile(self.reader.calibrator.p(self.experience.confidence), budget))
+        p = self.reader.calibrator.p(self.experience.confidence)
+        exact = float(np.quantile(p, budget))
+        short = (round(exact, decimals) for decimals in range(2, 17))
+        return next((t for t in short if (p < t).sum() == (p < exact).sum()), exact)
 
 
 @lru_cache(maxsize=1)
@@ -188,7 +195,8 @@ def cheque_images(work: Indices, cheques: int, *, seed: int, repeat: bool) -> In
 
 
 def _model(pixels: Floats, labels: Indices) -> LogisticRegression:
-    return LogisticRegression(C=1.0, max_iter=200).fit(pixels / _INK, labels)
+    with threadpool_limits(1):  # threads cost more than they give on matrices this small
+        return LogisticRegression(C=1.0, max_iter=200).fit(pixels / _INK, labels)
 
 
 def _best(model: LogisticRegression, pixels: Floats) -> tuple[Indices, Floats]:

@@ -10,7 +10,13 @@ again, in another order, or by a faster path.
 
 import numpy as np
 
+from hitl.demo.cheques import KNOWN_PAYEES, Batch, cents
+from hitl.demo.rules import READ
 from hitl.errors import ConfigurationError
+from hitl.models import Review
+from hitl.reviews import ReviewQueue
+
+NAME = "the simulated reviewer"
 
 
 class SimulatedReviewer:
@@ -52,3 +58,65 @@ class SimulatedReviewer:
             self.reads(digit, cheque=cheque, position=place)
             for place, digit in enumerate(truth, start=1)
         )
+
+    def decide(self, queue: ReviewQueue, review: Review, batch: Batch, *, cheque: int) -> None:
+        """Look at one review and decide it, by the hash of what was shown.
+
+        Args:
+            queue: Where the review waits.
+            review: A review of the desk.
+            batch: The cheques with the truth.
+            cheque: The number of the cheque it is about, from 1.
+
+        Raises:
+            ReviewRefusal: The review is over, or changed since it was read from the queue.
+        """
+        truth = tuple(int(digit) for digit in batch.truth[cheque - 1])
+        if review.name.step == READ:
+            self._decide_digit(queue, review, truth, cheque)
+        else:
+            self._decide_payment(queue, review, truth, cheque)
+
+    def _decide_digit(
+        self, queue: ReviewQueue, review: Review, truth: tuple[int, ...], cheque: int
+    ) -> None:
+        position = review.name.visit
+        seen = self.reads(truth[position - 1], cheque=cheque, position=position)
+        if seen == proposed_digit(review):
+            queue.decide(review.id, "approve", by=NAME, proposal_hash=review.proposal_hash)
+            return
+        queue.decide(
+            review.id,
+            "deny",
+            by=NAME,
+            proposal_hash=review.proposal_hash,
+            reasons=["another digit"],
+            remedy="answer",
+            answer={"digit": seen},
+        )
+
+    def _decide_payment(
+        self, queue: ReviewQueue, review: Review, truth: tuple[int, ...], cheque: int
+    ) -> None:
+        shown = review.proposal.arguments
+        reasons = []
+        if shown["payee"] not in KNOWN_PAYEES:
+            reasons.append("wrong payee")
+        if shown["cents"] != cents(self.reads_amount(truth, cheque=cheque)):
+            reasons.append("wrong amount")
+        queue.decide(
+            review.id,
+            "deny" if reasons else "approve",
+            by=NAME,
+            proposal_hash=review.proposal_hash,
+            reasons=reasons,
+        )
+
+
+def proposed_digit(review: Review) -> int:
+    """Return the reading that a review of the reader's work puts before a person."""
+    update = review.proposal.arguments["update"]
+    digit = update.get("digit") if isinstance(update, dict) else None
+    if not isinstance(digit, int):
+        raise TypeError(f"Review {review.id!r} proposes {update!r}, which is no digit.")
+    return digit

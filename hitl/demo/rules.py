@@ -10,29 +10,28 @@ from hitl.policy import Answer, Checkpoint, EscalationPolicy, Retry, Reviewer, S
 
 READ, CHECK, PAY = "read_digit", "check", "pay"
 """The steps of the three agents."""
-LARGE = 950_000
+LARGE = 980_000
 """Amounts from here on are shown to a person before they are paid, in cents."""
 
 
 def payment(state: Any) -> JsonObject:
     """Return what the payer would do with this state, in the words a person decides on."""
-    findings: list[JsonValue] = list(state["findings"])
+    against: list[JsonValue] = list(state["findings"])
     return {
         "cheque": state["number"],
         "payee": state["payee"],
         "amount": money(state["amount"]),
         "cents": state["amount"],
-        "findings": findings,
+        "findings": against,
     }
 
 
 def why_ask_before_paying(arguments: JsonObject) -> str | None:
     """Return why a person must see this payment first, or None."""
-    shown = arguments.get("input")
-    if not isinstance(shown, dict):
-        return "The payment cannot be read."
-    findings = shown.get("findings")
-    return " ".join(map(str, findings)) if isinstance(findings, list) and findings else None
+    against = arguments.get("findings")
+    if not isinstance(against, list):
+        return "What the checker found cannot be read."
+    return " ".join(map(str, against)) or None
 
 
 def findings(payee: str, amount: int, *, difference: int | None) -> list[str]:
