@@ -158,6 +158,7 @@ def _row(
         rework_cost=here.rework_cost,
         silent_error_cost=here.silent_error_cost,
         reversible=here.reversible,
+        committed_at=None if asked else now,
     )
 
 

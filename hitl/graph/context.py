@@ -31,14 +31,18 @@ class Current:
     attempt: int
     """From 1; 2 is the first try after a no."""
     keyed: Callable[[], str] = field(repr=False)
+    ends: Callable[[], datetime | None] = field(repr=False)
     denials: tuple[Denial, ...] = ()
     """Earlier noes that reach this step, oldest first."""
-    deadline: datetime | None = None
-    """When retries of this step end, UTC; None for no limit."""
     precedents: tuple[()] = ()
     """Similar earlier decisions. Empty until precedents are built."""
     name: StepName | None = field(default=None, repr=False)
     said: Report = field(default_factory=Report, repr=False)
+
+    @property
+    def deadline(self) -> datetime | None:
+        """When retries of this step end, UTC; None for no limit."""
+        return self.ends()
 
     @property
     def idempotency_key(self) -> str:

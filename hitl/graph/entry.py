@@ -30,10 +30,24 @@ class Entry:
     input: Any
 
 
-def enter(driver: Driver, input: Any, config: RunnableConfig, *, initiator: str | None) -> Entry:
+def enter(
+    driver: Driver,
+    input: Any,
+    config: RunnableConfig,
+    *,
+    initiator: str | None,
+    in_loop: bool = False,
+) -> Entry:
     """Open an advance for a caller's input.
 
     A new thread id is a new run. New input on a run opens a turn, and what was waiting is superseded.
+
+    Args:
+        driver: The workflow's driver.
+        input: What the caller gave.
+        config: With what.
+        initiator: Who starts the run.
+        in_loop: Whether the caller drives it in an event loop: later advances do so too.
 
     Raises:
         ResumeRefused: The caller resumes a gate, or names an old snapshot.
@@ -44,11 +58,12 @@ def enter(driver: Driver, input: Any, config: RunnableConfig, *, initiator: str 
     run_id = str(conf.get("thread_id") or new_id("run", driver.wiring.clock()))
     known = driver.store.read(lambda r: r.find_run(run_id))
     if known is None:
-        epoch = _begin(driver, run_id, input, config, initiator)
+        frozen = _frozen(driver, input, config, in_loop=in_loop)
+        epoch = _begin(driver, run_id, frozen, initiator)
         return Entry(driver.taken(run_id, epoch, config), input)
     advance = driver.open(run_id, config)
     try:
-        return _continue(driver, advance, input, config)
+        return _continue(driver, advance, input, config, in_loop=in_loop)
     except BaseException:
         driver.give_back(advance)
         raise
@@ -63,12 +78,9 @@ def _refuse_snapshots(conf: dict[str, Any]) -> None:
             )
 
 
-def _begin(
-    driver: Driver, run_id: str, input: Any, config: RunnableConfig, initiator: str | None
-) -> int:
+def _begin(driver: Driver, run_id: str, frozen: tuple[str, bytes], initiator: str | None) -> int:
     wiring = driver.wiring
     now = wiring.clock()
-    frozen = wiring.serde.dumps_typed(stored_input(input, config))
     run = RunRecord(
         id=run_id,
         workflow=wiring.workflow,
@@ -91,18 +103,23 @@ def _begin(
     return driver.store.write(work)
 
 
-def stored_input(input: Any, config: RunnableConfig) -> dict[str, Any]:
-    """Return what is kept of a call: the input, and the config that later advances need again."""
+def _frozen(
+    driver: Driver, input: Any, config: RunnableConfig, *, in_loop: bool
+) -> tuple[str, bytes]:
+    """Return what is kept of a call: the input, and what later advances need again."""
     kept = {k: config[k] for k in _KEPT if config.get(k)}  # type: ignore[literal-required]
     own = {
         k: v
         for k, v in config.get("configurable", {}).items()
         if not k.startswith("__") and isinstance(v, (str, int, float, bool))
     }
-    return {"input": input, "config": {**kept, "configurable": own}}
+    call = {"input": input, "config": {**kept, "configurable": own}, "in_loop": in_loop}
+    return driver.wiring.serde.dumps_typed(call)
 
 
-def _continue(driver: Driver, advance: Advance, input: Any, config: RunnableConfig) -> Entry:
+def _continue(
+    driver: Driver, advance: Advance, input: Any, config: RunnableConfig, *, in_loop: bool
+) -> Entry:
     session = advance.session
     snapshot = driver.snapshot_of(advance.config)
     if isinstance(input, Command) and input.resume is not None:
@@ -111,7 +128,7 @@ def _continue(driver: Driver, advance: Advance, input: Any, config: RunnableConf
         return Entry(advance, input)
     if input is None:
         return Entry(advance, next_input(driver, advance, snapshot))
-    _new_turn(driver, session, input, config)
+    _new_turn(driver, session, _frozen(driver, input, config, in_loop=in_loop))
     return Entry(advance, input)
 
 
@@ -134,10 +151,9 @@ def _answered_by_caller(driver: Driver, session: Session, snapshot: StateSnapsho
     driver.store.write(lambda t: questions.close_answered(t, session, snapshot, now=now))
 
 
-def _new_turn(driver: Driver, session: Session, input: Any, config: RunnableConfig) -> None:
+def _new_turn(driver: Driver, session: Session, frozen: tuple[str, bytes]) -> None:
     wiring = driver.wiring
     now = wiring.clock()
-    frozen = wiring.serde.dumps_typed(stored_input(input, config))
     run = session.run.model_copy(
         update={
             "turn": session.run.turn + 1,

@@ -52,7 +52,12 @@ class Guarded(Pregel[Any, Any, Any, Any]):
             async for chunk in super().astream(input, config, **kwargs):
                 yield chunk
             return
-        entry = await asyncio.to_thread(self._enter, input, config)
+        entry = await asyncio.to_thread(self._enter, input, config, in_loop=True)
+        async for chunk in self.hitl_astream(entry, kwargs):
+            yield chunk
+
+    async def hitl_astream(self, entry: Entry, kwargs: dict[str, Any]) -> AsyncIterator[Any]:
+        """See `hitl_stream`."""
         kwargs["durability"] = "sync"
         while True:
             advance = entry.advance
@@ -64,10 +69,10 @@ class Guarded(Pregel[Any, Any, Any, Any]):
             entry = await asyncio.to_thread(self._reopen, advance)
         _raise_halt(advance)
 
-    def _enter(self, input: Any, config: RunnableConfig | None) -> Entry:
+    def _enter(self, input: Any, config: RunnableConfig | None, *, in_loop: bool = False) -> Entry:
         merged = ensure_config(config)
         initiator = merged.get("configurable", {}).pop("hitl_initiator", None)
-        return enter(self.hitl_driver, input, merged, initiator=initiator)
+        return enter(self.hitl_driver, input, merged, initiator=initiator, in_loop=in_loop)
 
     def _reopen(self, advance: Advance) -> Entry:
         """Go on after a rollback."""

@@ -18,6 +18,7 @@ from hitl.graph.gate import gated_node
 from hitl.graph.lg import (
     CHANNEL,
     StandingChannel,
+    is_async_only,
     node_reads,
     replace_body,
     shallow_copy,
@@ -92,6 +93,11 @@ def workflow_version(graph: Graph) -> str:
         for n in nodes(graph)
     }
     return content_hash(shape)[:16]  # type: ignore[arg-type] # lists of strings are JSON
+
+
+def needs_loop(graph: Graph) -> bool:
+    """Return whether some step, subgraphs included, can only run in an event loop."""
+    return any(is_async_only(n.graph.nodes[n.name].bound) for n in nodes(graph))
 
 
 def instrument(graph: Graph, wiring: Wiring, prefix: str = "", *, through: bool = True) -> Graph:

@@ -62,8 +62,9 @@ class Settled:
 
 def passed(attempt: Attempt, found: Assessment, ran: Ran) -> Settled:
     """Return a step that goes on unreviewed; a drawn spot check is opened with its commit."""
-    now = attempt.task.session.wiring.clock()
-    row = found.row.model_copy(update={"committed_at": now})
+    row = found.row
+    if row.committed_at is None:  # shadow mode: it would have been asked
+        row = row.model_copy(update={"committed_at": row.ts})
     if row.spot_check:
         opened = spot_check(attempt, replace(found, row=row))
         work: Work = _opening(opened, attempt)

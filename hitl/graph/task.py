@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -164,18 +165,21 @@ class Attempt:
 
     def current(self) -> Current:
         """Return what `hitl.current()` says while this attempt's body runs."""
-        wiring = self.task.session.wiring
-        opened = opened_at(list(self.denied), wiring.clock())
         return Current(
             run_id=self.task.session.run.id,
             step=self.name.step,
             visit=self.name.visit,
             attempt=self.number,
             keyed=self._effect_key,
+            ends=self._deadline,
             denials=self.denials,
-            deadline=deadline(self.ladder, opened_at=opened, timezone=wiring.policy.timezone),
             name=self.name,
         )
+
+    def _deadline(self) -> datetime | None:
+        wiring = self.task.session.wiring
+        opened = opened_at(list(self.denied), wiring.clock())
+        return deadline(self.ladder, opened_at=opened, timezone=wiring.policy.timezone)
 
     def _effect_key(self) -> str:
         return effect_key(
