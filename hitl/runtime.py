@@ -17,8 +17,9 @@ from hitl.graph.entry import Entry, next_input
 from hitl.graph.guard import guarded
 from hitl.graph.leases import OWNER
 from hitl.graph.lg import serde_allowlist
+from hitl.graph.loops import finish
 from hitl.graph.saver import FencedSaver
-from hitl.graph.seam import compiled, instrument, nodes, notes, workflow_version
+from hitl.graph.seam import compiled, instrument, needs_loop, nodes, notes, workflow_version
 from hitl.graph.session import Wiring
 from hitl.ids import new_id
 from hitl.models import MailKind, Outcome, Review, ReviewStatus, RunRecord, RunStatus
@@ -145,6 +146,7 @@ class Workflow:
         self.name = wiring.workflow
         self.version = wiring.version
         self.policy = wiring.policy
+        self._needs_loop = needs_loop(base)
         self.notes: tuple[str, ...] = tuple(notes(base, wiring))
         self.queue = ReviewQueue(wiring.store, clock=wiring.clock)
         saver = FencedSaver(wiring.store, serde=wiring.serde)
@@ -265,10 +267,12 @@ class Workflow:
     def advance(self, run_id: str) -> None:
         """Advance a run until it ends or parks; nothing happens while another advances it.
 
-        A step that raises leaves the run `failed`.
+        It runs in an event loop when it was started in one, or when a step has no other form. A step
+        that raises leaves the run `failed`.
         """
         kept = self.store.read(lambda r: r.run_input(run_id))
-        config = ensure_config(self._wiring.serde.loads_typed(kept)["config"] if kept else None)
+        call = self._wiring.serde.loads_typed(kept) if kept else {}
+        config = ensure_config(call.get("config"))
         try:
             advance = self._driver.open(run_id, config, wait=0.0)
         except RunBusy:
@@ -282,12 +286,16 @@ class Workflow:
         except BaseException:
             self._driver.give_back(advance)
             raise
-        self._drain(entry)
+        self._drain(entry, in_loop=bool(call.get("in_loop")) or self._needs_loop)
 
-    def _drain(self, entry: Entry) -> None:
+    def _drain(self, entry: Entry, *, in_loop: bool) -> None:
+        kwargs = {"context": self._context}
         try:
-            for _ in self.graph.hitl_stream(entry, {"context": self._context}):
-                pass
+            if in_loop:
+                finish(_exhaust(self.graph.hitl_astream(entry, kwargs)))
+            else:
+                for _ in self.graph.hitl_stream(entry, kwargs):
+                    pass
         except RunStopped:
             pass
         except HitlError:
@@ -345,6 +353,11 @@ class Workflow:
             self._engine = None
         self._driver.leases.close()
         self.store.close()
+
+
+async def _exhaust(stream: AsyncIterator[Any]) -> None:
+    async for _ in stream:
+        pass
 
 
 def _tell(url: str) -> None:
