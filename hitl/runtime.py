@@ -280,13 +280,7 @@ class Workflow:
         if advance.session.run.status in (RunStatus.DONE, RunStatus.STOPPED):
             self._driver.finish(advance)
             return
-        try:
-            snapshot = self._driver.snapshot_of(advance.config)
-            entry = Entry(advance, next_input(self._driver, advance, snapshot))
-        except BaseException:
-            self._driver.give_back(advance)
-            raise
-        self._drain(entry, in_loop=bool(call.get("in_loop")) or self._needs_loop)
+        self._drain(Entry(advance, lambda: next_input(self._driver, advance)))
 
     def _drain(self, entry: Entry, *, in_loop: bool) -> None:
         kwargs = {"context": self._context}

@@ -1,5 +1,6 @@
 """What a caller hands to a gated graph, and what LangGraph is given for it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +28,8 @@ class Entry:
     """An advance that was opened for a caller, and what LangGraph gets as input."""
 
     advance: Advance
-    input: Any
+    input: Callable[[], Any]
+    """Called inside the advance, so that what it finds is recorded like everything else."""
 
 
 def enter(
@@ -178,13 +180,17 @@ def _new_turn(driver: Driver, session: Session, frozen: tuple[str, bytes]) -> No
     session.reload(run)
 
 
-def next_input(driver: Driver, advance: Advance, snapshot: StateSnapshot) -> Any:
-    """Return what LangGraph is given to go on: the turn's input, answers to questions, or nothing."""
+def next_input(driver: Driver, advance: Advance) -> Any:
+    """Return what LangGraph is given to go on: the turn's input, answers to questions, or nothing.
+
+    Raises:
+        StopRun: A question was answered by stopping the run.
+    """
     session = advance.session
     if not driver.saw_input(session):
         kept = driver.store.read(lambda r: r.run_input(session.run.id))
         return driver.wiring.serde.loads_typed(kept)["input"] if kept is not None else None
-    asked = list(questions.pending(snapshot))
+    asked = list(questions.pending(driver.snapshot_of(advance.config)))
     if not asked:
         return None
     resume = driver.store.read(lambda r: questions.answers(r, session, asked))

@@ -12,6 +12,7 @@ from hitl.errors import RunStopped
 from hitl.graph.driver import Advance, Driver
 from hitl.graph.entry import Entry, enter, next_input
 from hitl.graph.lg import SESSION_KEY
+from hitl.graph.signals import NeedsAttention
 from hitl.models import RunStatus
 from hitl.ports import Transaction
 from hitl.reviews import supersede
@@ -38,7 +39,7 @@ class Guarded(Pregel[Any, Any, Any, Any]):
         while True:
             advance = entry.advance
             with self.hitl_driver.advancing(advance):
-                yield from super().stream(entry.input, advance.config, **kwargs)
+                yield from super().stream(entry.input(), advance.config, **kwargs)
             if not advance.again:
                 break
             entry = self._reopen(advance)
@@ -62,7 +63,8 @@ class Guarded(Pregel[Any, Any, Any, Any]):
         while True:
             advance = entry.advance
             async with self.hitl_driver.aadvancing(advance):
-                async for chunk in super().astream(entry.input, advance.config, **kwargs):
+                given = await asyncio.to_thread(entry.input)
+                async for chunk in super().astream(given, advance.config, **kwargs):
                     yield chunk
             if not advance.again:
                 break
@@ -77,8 +79,7 @@ class Guarded(Pregel[Any, Any, Any, Any]):
     def _reopen(self, advance: Advance) -> Entry:
         """Go on after a rollback."""
         again = self.hitl_driver.open(advance.session.run.id, advance.config)
-        snapshot = self.hitl_driver.snapshot_of(again.config)
-        return Entry(again, next_input(self.hitl_driver, again, snapshot))
+        return Entry(again, lambda: next_input(self.hitl_driver, again))
 
     def bulk_update_state(
         self, config: RunnableConfig, supersteps: Sequence[Sequence[Any]]
@@ -126,9 +127,9 @@ def _is_inside(config: RunnableConfig | None) -> bool:
 
 def _raise_halt(advance: Advance) -> None:
     if advance.halted is not None and not advance.again:
-        run = advance.session.run
-        status = RunStatus.STOPPED
-        raise RunStopped(run.id, status.value, advance.halted.sentence)
+        attention = isinstance(advance.halted, NeedsAttention)
+        status = RunStatus.NEEDS_ATTENTION if attention else RunStatus.STOPPED
+        raise RunStopped(advance.session.run.id, status.value, advance.halted.sentence)
 
 
 def _updated(driver: Driver, advance: Advance) -> None:

@@ -18,6 +18,7 @@ from hitl.canonical import canonical_json, content_hash
 from hitl.graph.blob import digest
 from hitl.graph.presentation import fill
 from hitl.graph.session import Session
+from hitl.graph.signals import StopRun
 from hitl.graph.view import view_of
 from hitl.ids import new_id
 from hitl.lifecycle import moved
@@ -87,6 +88,9 @@ def answers(reader: Reader, session: Session, asked: list[Asked]) -> dict[str, A
     """Return the resume map of the decided questions that are still pending.
 
     The session is told which reviews each task's answers belong to.
+
+    Raises:
+        StopRun: One of them was answered by stopping the run.
     """
     found: dict[str, Any] = {}
     for question in asked:
@@ -94,9 +98,11 @@ def answers(reader: Reader, session: Session, asked: list[Asked]) -> dict[str, A
         if stored is None or stored.settled:
             continue
         review = reader.review(stored.review_id)
-        if review.decision is None or review.decision.remedy is RemedyKind.STOP:
-            continue
         decision = review.decision
+        if decision is None:
+            continue
+        if decision.remedy is RemedyKind.STOP:
+            raise StopRun(review.id, f"{decision.by} stopped the run at a question.")
         yes = decision.verdict is Verdict.APPROVE
         found[question.interrupt.id] = decision.answer if decision.has_answer else yes
         session.delivering.setdefault(question.task_id, []).append(review.id)
@@ -127,17 +133,6 @@ def close_answered(
                     reason=reason,
                 ),
             )
-
-
-def stopped(reader: Reader, session: Session, asked: list[Asked]) -> Review | None:
-    """Return the review of a question that was answered by stopping the run, or None."""
-    for question in asked:
-        stored = reader.proposal(_key(session, question))
-        review = reader.review(stored.review_id) if stored is not None else None
-        decision = review.decision if review is not None else None
-        if decision is not None and decision.remedy is RemedyKind.STOP:
-            return review
-    return None
 
 
 def _key(session: Session, question: Asked) -> ProposalKey:
