@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from hitl.errors import HitlError, NotFound
+from hitl.errors import NotFound, ReviewRefusal, StoreError
 from hitl.ports import Clock
 from hitl.reviews import ReviewQueue, utcnow
 from review_ui import assets, deciding, doorway, pages
@@ -67,7 +67,9 @@ def create_app(
     for part in (router, *extra_routers):
         app.include_router(part)
     app.add_exception_handler(SignInNeeded, _sign_in_needed)
-    app.add_exception_handler(HitlError, _refused)
+    app.add_exception_handler(NotFound, _not_found)
+    app.add_exception_handler(ReviewRefusal, _refused)
+    app.add_exception_handler(StoreError, _store_failed)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(404, _no_page)
     app.add_exception_handler(RequestValidationError, _not_understood)
@@ -87,9 +89,13 @@ def _sign_in_needed(request: Request, _: Exception) -> Response:
     return sign_in(request)
 
 
+def _not_found(request: Request, error: Exception) -> Response:
+    return _message(request, str(error), 404)
+
+
 def _refused(request: Request, error: Exception) -> Response:
-    status = 404 if isinstance(error, NotFound) else getattr(error, "status_code", 409)
-    return _message(request, str(error), status)
+    assert isinstance(error, ReviewRefusal)  # noqa: S101 - what this handler is registered for
+    return _message(request, str(error), error.status_code)
 
 
 def _http_error(request: Request, error: Exception) -> Response:
@@ -105,11 +111,19 @@ def _not_understood(request: Request, _: Exception) -> Response:
     return _message(request, "A part of this address is not understood.", 422)
 
 
+def _store_failed(request: Request, error: Exception) -> Response:
+    return _incident(request, "The store does not answer. Nothing was saved.", error, 503)
+
+
 def _failed(request: Request, error: Exception) -> Response:
+    return _incident(request, "Something went wrong here. Nothing was decided.", error, 500)
+
+
+def _incident(request: Request, sentence: str, error: Exception, status: int) -> Response:
+    """Say that it failed, and log why: an error's own words may name files and tables."""
     incident = secrets.token_hex(4)
     _log.error("a page failed", extra={"incident": incident}, exc_info=error)
-    sentence = f"Something went wrong here. Nothing was decided. The log has it as {incident}."
-    return _message(request, sentence, 500)
+    return _message(request, f"{sentence} The log has it as {incident}.", status)
 
 
 def _message(request: Request, sentence: str, status: int) -> Response:

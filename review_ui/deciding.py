@@ -2,6 +2,7 @@
 
 import secrets
 from dataclasses import dataclass
+from typing import TypedDict
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
@@ -120,6 +121,19 @@ def take_back(request: Request, review_id: str, posted: Posted) -> Response:
     return _show(request, review, look)
 
 
+class _Said(TypedDict):
+    by: str
+    proposal_hash: str
+    decision_id: str | None
+    reasons: tuple[str, ...]
+    note: str
+    remedy: str | None
+    answer: JsonValue | NoAnswer
+    surface: str
+    shown_ms: int | None
+    fence: str
+
+
 class _Unreadable(Exception):
     """Parts of the answer could not be read; `problems` says which."""
 
@@ -135,21 +149,24 @@ def _intend(site: Site, review: Review, posted: PostedForm, typed: Typed) -> Int
     fence, held = _fence(posted), posted.one("held") == "1"
     if not held and review.status is ReviewStatus.PENDING:
         site.queue.claim(review.id, by=site.reviewer, fence=fence)
-    return site.queue.intend(
-        review.id,
-        posted.one("verdict"),
-        by=site.reviewer,
-        proposal_hash=posted.one("proposal_hash"),
-        undo_window=site.undo_windows[review.risk],
-        decision_id=posted.one("decision_id") or None,
-        reasons=typed.reasons,
-        note=typed.note,
-        remedy=typed.remedy if typed.denying and review.blocking and typed.remedy else None,
-        answer=_answer(review, typed),
-        surface="page",
-        shown_ms=_shown_ms(posted.one("shown_ms")),
-        fence=fence,
-    )
+    window = site.undo_windows[review.risk]
+    said: _Said = {
+        "by": site.reviewer,
+        "proposal_hash": posted.one("proposal_hash"),
+        "decision_id": posted.one("decision_id") or None,
+        "reasons": typed.reasons,
+        "note": typed.note,
+        "remedy": typed.remedy if typed.denying and review.blocking and typed.remedy else None,
+        "answer": _answer(review, typed),
+        "surface": "page",
+        "shown_ms": _shown_ms(posted.one("shown_ms")),
+        "fence": fence,
+    }
+    verdict = posted.one("verdict")
+    if window:
+        return site.queue.intend(review.id, verdict, undo_window=window, **said)
+    decision = site.queue.decide(review.id, verdict, **said)
+    return Intent(decision=decision, commit_at=decision.decided_at)
 
 
 def _typed(posted: PostedForm) -> Typed:

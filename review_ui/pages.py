@@ -66,7 +66,7 @@ def show_runs(
     return render(request, "runs.html", context)
 
 
-@router.get("/runs/{run_id}", name="hitl:run")
+@router.get("/runs/{run_id:path}", name="hitl:run")
 def show_run(request: Request, run_id: str) -> Response:
     """Show what happened in one run."""
     site = site_of(request)

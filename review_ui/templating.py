@@ -6,6 +6,7 @@ Filters for what agents wrote: `inline` (one line), `block` (keeps lines, folds)
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from urllib.parse import quote
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
@@ -36,8 +37,12 @@ _ENV = _environment()
 
 
 def path_for(request: Request, name: str, /, **parts: str | int) -> str:
-    """Return the path of one of our routes, below wherever the pages are mounted."""
-    return request.url_for(f"hitl:{name}", **parts).path
+    """Return the path of one of our routes, below wherever the pages are mounted.
+
+    Ids come from users: what means something in a URL is quoted.
+    """
+    quoted = {k: quote(str(v), safe="/" if k == "name" else "") for k, v in parts.items()}
+    return request.url_for(f"hitl:{name}", **quoted).path
 
 
 def static_path(request: Request, name: str) -> str:
