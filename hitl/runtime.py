@@ -280,7 +280,8 @@ class Workflow:
         if advance.session.run.status in (RunStatus.DONE, RunStatus.STOPPED):
             self._driver.finish(advance)
             return
-        self._drain(Entry(advance, lambda: next_input(self._driver, advance)))
+        entry = Entry(advance, lambda: next_input(self._driver, advance))
+        self._drain(entry, in_loop=bool(call.get("in_loop")) or self._needs_loop)
 
     def _drain(self, entry: Entry, *, in_loop: bool) -> None:
         kwargs = {"context": self._context}

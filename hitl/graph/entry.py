@@ -62,7 +62,7 @@ def enter(
     if known is None:
         frozen = _frozen(driver, input, config, in_loop=in_loop)
         epoch = _begin(driver, run_id, frozen, initiator)
-        return Entry(driver.taken(run_id, epoch, config), input)
+        return Entry(driver.taken(run_id, epoch, config), lambda: input)
     advance = driver.open(run_id, config)
     try:
         return _continue(driver, advance, input, config, in_loop=in_loop)
@@ -123,15 +123,15 @@ def _continue(
     driver: Driver, advance: Advance, input: Any, config: RunnableConfig, *, in_loop: bool
 ) -> Entry:
     session = advance.session
-    snapshot = driver.snapshot_of(advance.config)
+    if input is None:
+        return Entry(advance, lambda: next_input(driver, advance))
     if isinstance(input, Command) and input.resume is not None:
+        snapshot = driver.snapshot_of(advance.config)
         _check_resume(input.resume, snapshot)
         _answered_by_caller(driver, session, snapshot)
-        return Entry(advance, input)
-    if input is None:
-        return Entry(advance, next_input(driver, advance, snapshot))
-    _new_turn(driver, session, _frozen(driver, input, config, in_loop=in_loop))
-    return Entry(advance, input)
+    else:
+        _new_turn(driver, session, _frozen(driver, input, config, in_loop=in_loop))
+    return Entry(advance, lambda: input)
 
 
 def _check_resume(resume: Any, snapshot: StateSnapshot) -> None:

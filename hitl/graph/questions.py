@@ -18,7 +18,7 @@ from hitl.canonical import canonical_json, content_hash
 from hitl.graph.blob import digest
 from hitl.graph.presentation import fill
 from hitl.graph.session import Session
-from hitl.graph.signals import StopRun
+from hitl.graph.signals import StopRun, no_sentence
 from hitl.graph.view import view_of
 from hitl.ids import new_id
 from hitl.lifecycle import moved
@@ -102,7 +102,7 @@ def answers(reader: Reader, session: Session, asked: list[Asked]) -> dict[str, A
         if decision is None:
             continue
         if decision.remedy is RemedyKind.STOP:
-            raise StopRun(review.id, f"{decision.by} stopped the run at a question.")
+            raise StopRun(review.id, no_sentence(review))
         yes = decision.verdict is Verdict.APPROVE
         found[question.interrupt.id] = decision.answer if decision.has_answer else yes
         session.delivering.setdefault(question.task_id, []).append(review.id)

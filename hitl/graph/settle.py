@@ -10,7 +10,7 @@ from hitl.graph.ask import VIEW_TYPE, repeats_denied_effect, spot_check
 from hitl.graph.assess import Assessment, thawed_write
 from hitl.graph.blob import digest, thaw
 from hitl.graph.session import Work, executed
-from hitl.graph.signals import NeedsAttention, RollBack, StopRun
+from hitl.graph.signals import NeedsAttention, RollBack, StopRun, no_sentence
 from hitl.graph.task import Attempt, Ran
 from hitl.ids import new_id
 from hitl.models import (
@@ -191,8 +191,7 @@ def after_no(attempt: Attempt, stored: StoredProposal, review: Review) -> dict[s
         NeedsAttention: The remedy cannot be carried out here.
     """
     decision = _decision(review)
-    reasons = "; ".join([*decision.reasons, decision.note]).strip("; ") or "no reason given"
-    said = f"{decision.by} denied step {review.name.step!r} ({reasons})."
+    said = no_sentence(review)
     match decision.remedy:
         case RemedyKind.ANSWER | RemedyKind.TAKEOVER:
             return attempt.task.spec.form.update(review.id, decision.answer)

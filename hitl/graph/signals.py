@@ -6,6 +6,8 @@ swallow a person's no. Each is recorded in the store before it is raised.
 
 from langgraph.errors import GraphBubbleUp
 
+from hitl.models import Review
+
 
 class Halt(GraphBubbleUp):
     """The advance ends here, by decision.
@@ -31,3 +33,11 @@ class RollBack(Halt):
 
 class NeedsAttention(Halt):
     """What was approved is not what would be committed, or cannot be decided by itself."""
+
+
+def no_sentence(review: Review) -> str:
+    """Return what a run's record says of a no: who, where and why."""
+    decision = review.decision
+    assert decision is not None  # noqa: S101 - a no is a decision
+    reasons = "; ".join([*decision.reasons, decision.note]).strip("; ") or "no reason given"
+    return f"{decision.by} denied step {review.name.step!r} ({reasons})."
