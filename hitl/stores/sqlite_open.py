@@ -110,6 +110,7 @@ def open_writer(at: Location) -> Line:
 def open_reader_line(at: Location) -> Line:
     """Open a connection that can only read the database's file."""
     path = at.path or Path()
+    _refuse_what_is_no_database(at, path)
     return _open_line(at, f"{path.as_uri()}?mode=ro", pragmas=_READER_PRAGMAS, many_threads=True)
 
 
