@@ -162,11 +162,14 @@ class Reader(Protocol):
         ...
 
     def mail(self, run_id: str, *, now: datetime) -> list[Mail]:
-        """Return the run's due, undone mail in order of id."""
+        """Return the run's due, undone mail in order of id; not the timers (EXPIRY, COMMIT)."""
         ...
 
     def due_runs(self, *, now: datetime, limit: int = 100) -> list[str]:
-        """Return ids of runs with due, undone mail and no live lease, longest waiting first."""
+        """Return ids of runs with due, undone mail and no live lease, longest waiting first.
+
+        Timers (EXPIRY, COMMIT) order nothing of a run; see `due_timers`.
+        """
         ...
 
     def next_due(self) -> datetime | None:

@@ -14,6 +14,7 @@ from sqlalchemy import (
     bindparam,
     case,
     func,
+    not_,
     or_,
     select,
     update,
@@ -196,20 +197,21 @@ AUDIT_HEAD = (
 ADD_AUDIT = AUDIT.insert().values(_all(AUDIT, "seq")).returning(AUDIT.c.seq)
 
 _DUE = and_(MAIL.c.done_at.is_(None), MAIL.c.due_at <= _p("now"))
-MAIL_OF_RUN = select(MAIL).where(_is(MAIL, "run_id"), _DUE).order_by(MAIL.c.id)
+# A timer is the sweep's: an advance that finished it would lose the expiry it orders.
+_IS_TIMER = or_(
+    MAIL.c.kind == MailKind.EXPIRY.value,
+    MAIL.c.kind == MailKind.COMMIT.value,
+)
+MAIL_OF_RUN = select(MAIL).where(_is(MAIL, "run_id"), _DUE, not_(_IS_TIMER)).order_by(MAIL.c.id)
 DUE_RUNS = (
     select(MAIL.c.run_id)
     .select_from(MAIL.join(RUN, RUN.c.id == MAIL.c.run_id))
-    .where(_DUE, LEASE_IS_FREE)
+    .where(_DUE, not_(_IS_TIMER), LEASE_IS_FREE)
     .group_by(MAIL.c.run_id)
     .order_by(func.min(MAIL.c.due_at), MAIL.c.run_id)
     .limit(_p("most"))
 )
 NEXT_DUE = select(MAIL.c.due_at).where(MAIL.c.done_at.is_(None)).order_by(MAIL.c.due_at).limit(1)
-_IS_TIMER = or_(
-    MAIL.c.kind == MailKind.EXPIRY.value,
-    MAIL.c.kind == MailKind.COMMIT.value,
-)
 DUE_TIMERS = (
     select(MAIL).where(_DUE, _IS_TIMER).order_by(MAIL.c.due_at, MAIL.c.id).limit(_p("most"))
 )
