@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from langchain_core.runnables import RunnableConfig
@@ -18,6 +18,7 @@ from langgraph.checkpoint.base import (
     Checkpoint,
     CheckpointMetadata,
     CheckpointTuple,
+    DeltaChannelHistory,
 )
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.sqlite import SqliteSaver
@@ -83,11 +84,12 @@ class FencedSaver(SqliteSaver):
             cursor.close()
 
     def _on(self, connection: sqlite3.Connection, work: Callable[[], T]) -> T:
+        outer = getattr(self._here, "connection", None)
         self._here.connection = connection
         try:
             return work()
         finally:
-            self._here.connection = None
+            self._here.connection = outer
 
     def _reading(self, work: Callable[[], T]) -> T:
         return self._store.read(lambda r: self._on(r.connection, work))
@@ -144,6 +146,24 @@ class FencedSaver(SqliteSaver):
         )
         for item in found:
             yield item
+
+    def get_delta_channel_history(
+        self, *, config: RunnableConfig, channels: Sequence[str]
+    ) -> Mapping[str, DeltaChannelHistory]:
+        """See `BaseCheckpointSaver`: what a channel that is saved as changes is rebuilt from."""
+        return self._reading(
+            lambda: super(FencedSaver, self).get_delta_channel_history(
+                config=config, channels=channels
+            )
+        )
+
+    async def aget_delta_channel_history(
+        self, *, config: RunnableConfig, channels: Sequence[str]
+    ) -> Mapping[str, DeltaChannelHistory]:
+        """See `get_delta_channel_history`."""
+        return await asyncio.to_thread(
+            lambda: self.get_delta_channel_history(config=config, channels=channels)
+        )
 
     # -- writes ---------------------------------------------------------------------------------
 
