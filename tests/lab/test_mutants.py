@@ -4,10 +4,7 @@ Each mutant is the module's text with one line changed, loaded beside the real o
 patched in place.
 """
 
-import sys
-import types
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,27 +14,13 @@ from numpy.typing import NDArray
 from hitl.lab.certificates import fixed_sequence
 from hitl.lab.estimators import bounds
 from tests.lab.gates import ALPHA, DELTA, Proven, broken
+from tests.lab.mutation import mutant
 from tests.lab.populations import AT_THE_EDGE, CALIBRATED, INFORMATIVE, PLATEAUS, allowed
 
 Array = NDArray[np.float64]
 CELLS = ((CALIBRATED, 1000), (PLATEAUS, 1000), (AT_THE_EDGE, 2000))
 REPETITIONS = 100
 """Allowed .19 at delta = .1; every mutant below breaks a cell by far more."""
-
-
-def mutant(module: types.ModuleType, changes: dict[str, str]) -> Any:
-    """Return the module with text replaced; each text must occur in it."""
-    text = Path(str(module.__file__)).read_text(encoding="utf-8")
-    for old, new in changes.items():
-        assert old in text, f"the mutated line is gone: {old}"
-        text = text.replace(old, new)
-    changed = types.ModuleType(f"{module.__name__}_mutant")
-    sys.modules[changed.__name__] = changed  # dataclasses look their module up by name
-    try:
-        exec(compile(text, f"<mutant of {module.__name__}>", "exec"), changed.__dict__)
-    finally:
-        del sys.modules[changed.__name__]
-    return changed
 
 
 def rule(module: Any) -> Callable[[Array, Array], Proven | None]:
