@@ -1,6 +1,5 @@
 """Which p a step counts with: calibrated, measured, reported or declared; else unknown."""
 
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -41,7 +40,6 @@ class Accuracy:
         self._store = store
         self._clock = clock
         self._calibrators = dict(calibrators)
-        self._lock = threading.Lock()
         self._measured: dict[str, tuple[datetime, float | None]] = {}
 
     def of(self, step: str, confidence: float | None) -> StepAccuracy:
@@ -78,12 +76,10 @@ class Accuracy:
         )
 
     def _measured_accuracy(self, step: str) -> float | None:
+        known = self._measured.get(step)
         now = self._clock()
-        with self._lock:
-            known = self._measured.get(step)
-            if known is None or now - known[0] > _REFRESH:
-                right, judged = self._store.read(lambda r: r.label_counts(self._workflow, step))
-                mean = (right + 0.5) / (judged + 1.0) if judged >= ENOUGH_LABELS else None
-                known = (now, mean)
-                self._measured[step] = known
-            return known[1]
+        if known is None or now - known[0] > _REFRESH:
+            right, judged = self._store.read(lambda r: r.label_counts(self._workflow, step))
+            mean = (right + 0.5) / (judged + 1.0) if judged >= ENOUGH_LABELS else None
+            known = self._measured[step] = (now, mean)
+        return known[1]

@@ -6,6 +6,7 @@ whoever holds the secret can check every draw later.
 
 import hashlib
 import json
+from functools import lru_cache
 
 from hitl.models import StepName
 
@@ -40,9 +41,15 @@ def _uniform(secret: bytes, *drawn_for: str | int, purpose: bytes) -> float:
 
     Texts and integers only, written as a JSON list in ASCII: one way to write them, so one hash.
     """
+    hasher = _keyed(secret, purpose).copy()
+    hasher.update(json.dumps(drawn_for, separators=(",", ":")).encode("ascii"))
+    return (int.from_bytes(hasher.digest(), "big") >> 11) / float(1 << 53)
+
+
+@lru_cache(maxsize=16)
+def _keyed(secret: bytes, purpose: bytes) -> "hashlib.blake2b":
+    """Return a hash that has taken in the key: it is copied for each draw, never updated."""
     if not secret:
         raise ValueError("The coin needs a secret; an empty one makes every draw predictable.")
     key = hashlib.sha256(secret).digest()
-    written = json.dumps(drawn_for, separators=(",", ":")).encode("ascii")
-    digest = hashlib.blake2b(written, key=key, person=purpose, digest_size=8).digest()
-    return (int.from_bytes(digest, "big") >> 11) / float(1 << 53)
+    return hashlib.blake2b(key=key, person=purpose, digest_size=8)
