@@ -270,6 +270,8 @@ class Workflow:
         It runs in an event loop when it was started in one, or when a step has no other form. A step
         that raises leaves the run `failed`.
         """
+        if self.queue.run(run_id).workflow != self.name:
+            return  # another workflow's run in the same store: its own process advances it
         kept = self.store.read(lambda r: r.run_input(run_id))
         call = self._wiring.serde.loads_typed(kept) if kept else {}
         config = ensure_config(call.get("config"))

@@ -17,7 +17,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.types import StateSnapshot
 
 from hitl.audit import entry
-from hitl.errors import RunBusy
+from hitl.errors import ResumeRefused, RunBusy
 from hitl.graph import questions
 from hitl.graph.leases import OWNER, Leases
 from hitl.graph.lg import CHANNEL, EPOCH_KEY, SESSION_KEY, with_configurable
@@ -85,7 +85,14 @@ class Driver:
 
         Raises:
             RunBusy: Another thread or process is advancing it.
+            ResumeRefused: It is a run of another workflow.
         """
+        owner = self.store.read(lambda r: r.run(run_id)).workflow
+        if owner != self.wiring.workflow:
+            raise ResumeRefused(
+                f"Run {run_id!r} belongs to workflow {owner!r}; this is {self.wiring.workflow!r}."
+                " Nothing was run."
+            )
         epoch = self.claim(run_id, wait=wait)
         if epoch is None:
             raise RunBusy(run_id)
