@@ -1,0 +1,12 @@
+"""The graphs of the equality matrix."""
+
+from tests.runtime.graphs import agents, nested, nodes, shapes, states
+from tests.runtime.graphs.case import Case
+
+CASES: tuple[Case, ...] = (
+    *shapes.CASES,
+    *nested.CASES,
+    *nodes.CASES,
+    *states.CASES,
+    *agents.CASES,
+)

@@ -1,0 +1,212 @@
+"""Runs a graph of the matrix, plain and wrapped, in either colour."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import StateGraph
+from langgraph.pregel import Pregel
+from langgraph.types import Command
+
+import hitl
+from hitl import Checkpoint, EscalationPolicy, Retry, Stop
+from hitl.graph.seam import nodes
+from hitl.models import Review
+from hitl.ports import Store
+from tests.runtime.conftest import decide
+from tests.runtime.graphs.case import Case, Graph, Tally
+from tests.runtime.graphs.streams import Event, event
+
+MOST_ADVANCES = 200
+"""More than any graph of the matrix needs; a run that asks for ever fails the test."""
+
+
+@dataclass
+class Told:
+    """What one run said and left behind."""
+
+    events: list[Event]
+    state: Any
+    """LangGraph's last snapshot."""
+    history: list[Any]
+    """The values of every snapshot."""
+    began: Mapping[str, int]
+    ended: Mapping[str, int]
+    reviews: Sequence[Review] = ()
+
+
+def compiled(case: Case, tally: Tally) -> Graph:
+    """Return the case's graph, compiled without a checkpointer."""
+    made = case.build(tally)
+    return made.compile() if isinstance(made, StateGraph) else made
+
+
+def config_of(case: Case, thread: str) -> Any:
+    """Return the config of a caller of the case's graph."""
+    own = dict(case.config)
+    return {**own, "configurable": {**own.get("configurable", {}), "thread_id": thread}}
+
+
+def streamed(
+    graph: Any, case: Case, colour: str, given: Any, thread: str, modes: Any, *, subgraphs: bool
+) -> list[Event]:
+    """Return all events of one call of `stream` or `astream`."""
+    config = config_of(case, thread)
+    said = {"context": case.context, "stream_mode": modes, "subgraphs": subgraphs}
+    if colour == "sync":
+        chunks = list(graph.stream(given, config, **said))
+    else:
+
+        async def gather() -> list[Any]:
+            return [chunk async for chunk in graph.astream(given, config, **said)]
+
+        chunks = asyncio.run(gather())
+    return [event(chunk, modes, subgraphs=subgraphs) for chunk in chunks]
+
+
+def invoked(graph: Any, case: Case, colour: str, given: Any, thread: str) -> Any:
+    """Return what one call of `invoke` or `ainvoke` returned."""
+    config = config_of(case, thread)
+    if colour == "sync":
+        return graph.invoke(given, config, context=case.context)
+    return asyncio.run(graph.ainvoke(given, config, context=case.context))
+
+
+@dataclass
+class Plain:
+    """The graph as LangGraph runs it; its questions are answered with `Command(resume=...)`."""
+
+    case: Case
+    tally: Tally = field(default_factory=Tally)
+
+    def __post_init__(self) -> None:
+        self.graph = compiled(self.case, self.tally)
+        self.graph.checkpointer = InMemorySaver()
+
+    def streamed(self, colour: str, modes: Any, *, thread: str, subgraphs: bool = False) -> Told:
+        """Stream the case's input to the run's end."""
+        begin(self.graph, self.tally)
+        events: list[Event] = []
+        given: Any = self.case.given()
+        for answer in (*self.case.answers, None):
+            events += streamed(
+                self.graph, self.case, colour, given, thread, modes, subgraphs=subgraphs
+            )
+            given = Command(resume=answer)
+        return _told(self.graph, self.case, thread, events, self.tally)
+
+    def invoked(self, colour: str, *, thread: str) -> tuple[Any, Told]:
+        """Return the output, and what the run left behind."""
+        begin(self.graph, self.tally)
+        given: Any = self.case.given()
+        output: Any = None
+        for answer in (*self.case.answers, None):
+            output = invoked(self.graph, self.case, colour, given, thread)
+            given = Command(resume=answer)
+        return output, _told(self.graph, self.case, thread, [], self.tally)
+
+
+class Wrapped:
+    """The graph with gates: nobody is asked, or everybody is, at every step of one kind.
+
+    Args:
+        case: The graph.
+        store: Where the runs are kept.
+        gates: Which steps always ask: `none`, the `leaves`, the `graphs` that are steps of others,
+            or `all`.
+    """
+
+    def __init__(self, case: Case, store: Store, gates: str = "none") -> None:
+        self.case = case
+        self.tally = Tally()
+        built = case.build(self.tally)
+        self.asked = asking_steps(compiled(case, Tally()), gates)
+        checkpoints = [Checkpoint(p, always=True, on_deny=[Retry(1), Stop()]) for p in self.asked]
+        policy = EscalationPolicy(f"{case.name} {gates}", checkpoints=checkpoints)
+        self.app = hitl.wrap(
+            built,
+            policy,
+            store=store,
+            name=f"{case.name} {gates}",
+            allow_types=case.types,
+            context=case.context,
+        )
+
+    def streamed(
+        self,
+        colour: str,
+        modes: Any,
+        *,
+        thread: str,
+        subgraphs: bool = False,
+        deny_first: bool = False,
+    ) -> Told:
+        """Stream the case's input to the run's end, deciding every review on the way."""
+        self._begin(deny_first=deny_first)
+        events: list[Event] = []
+        reviews: list[Review] = []
+        answers = list(self.case.answers) * 8
+        given = self.case.given()
+        for _ in range(MOST_ADVANCES):
+            events += streamed(
+                self.app, self.case, colour, given, thread, modes, subgraphs=subgraphs
+            )
+            given = None
+            waiting = self.app.run(thread).reviews()
+            if not waiting:
+                break
+            for review in waiting:
+                decide(self.app, review, deny_first=deny_first, answers=answers)
+                reviews.append(self.app.queue.get(review.id))
+        return self._left(thread, events, reviews)
+
+    def invoked(self, colour: str, *, thread: str) -> tuple[Any, Told]:
+        """Return the output of a run in which only the graph's own questions are answered."""
+        self._begin()
+        answers = list(self.case.answers)
+        given = self.case.given()
+        while True:
+            output = invoked(self.app, self.case, colour, given, thread)
+            given = None
+            waiting = self.app.run(thread).reviews()
+            if not waiting:
+                return output, self._left(thread, [], [])
+            for review in waiting:
+                decide(self.app, review, answers=answers)
+
+    def _begin(self, *, deny_first: bool = False) -> None:
+        begin(self.app.graph, self.tally)
+        self.tally.denies = frozenset(self.asked) if deny_first else frozenset()
+
+    def _left(self, thread: str, events: list[Event], reviews: list[Review]) -> Told:
+        told = _told(self.app.graph, self.case, thread, events, self.tally)
+        told.reviews = reviews
+        return told
+
+
+def begin(graph: Graph, tally: Tally) -> None:
+    """Forget what earlier runs left in memory."""
+    tally.clear()
+    if graph.cache is not None:
+        graph.clear_cache()
+
+
+def asking_steps(graph: Graph, gates: str) -> list[str]:
+    """Return the paths of the steps that ask."""
+    kinds = {"none": (), "leaves": (False,), "graphs": (True,), "all": (False, True)}[gates]
+    return [
+        n.path for n in nodes(graph) if isinstance(n.graph.nodes[n.name].bound, Pregel) in kinds
+    ]
+
+
+def _told(graph: Any, case: Case, thread: str, events: list[Event], tally: Tally) -> Told:
+    config = config_of(case, thread)
+    return Told(
+        events=events,
+        state=graph.get_state(config),
+        history=[snapshot.values for snapshot in graph.get_state_history(config)],
+        began=dict(tally.began),
+        ended=dict(tally.ended),
+    )
