@@ -9,7 +9,7 @@ import pytest
 
 from hitl import Run, Workflow
 from hitl.models import Review
-from hitl.runtime import ENDED
+from hitl.runtime.runs import ENDED
 
 DecideAll = Callable[..., list[Review]]
 

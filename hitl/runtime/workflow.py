@@ -1,0 +1,256 @@
+"""A wrapped graph: starts runs, advances them, and knows the queue of its reviews."""
+
+import logging
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig, ensure_config
+
+from hitl.errors import HitlError, RunBusy, RunStopped
+from hitl.graph.driver import Driver
+from hitl.graph.entry import Entry, next_input
+from hitl.graph.guard import guarded
+from hitl.graph.loops import finish
+from hitl.graph.saver import FencedSaver
+from hitl.graph.seam import instrument, needs_loop, notes
+from hitl.graph.session import Wiring
+from hitl.ids import new_id
+from hitl.models import RunStatus
+from hitl.reviews import ReviewQueue
+from hitl.runtime.runs import Run
+from hitl.serving import engine_for, prepare
+
+_log = logging.getLogger(__name__)
+
+
+class Workflow:
+    """A wrapped graph: starts runs, advances them, and knows the queue of its reviews.
+
+    Attributes:
+        graph: The gated compiled graph; an instance of the wrapped graph's class.
+        queue: The review queue.
+        policy: When it asks.
+        notes: What to know before the first run, one sentence each.
+    """
+
+    def __init__(self, base: Any, wiring: Wiring, *, context: Any) -> None:
+        self._wiring = wiring
+        self._context = context
+        self.store = wiring.store
+        self.clock = wiring.clock
+        self.name = wiring.workflow
+        self.version = wiring.version
+        self.policy = wiring.policy
+        self._needs_loop = needs_loop(base)
+        self.notes: tuple[str, ...] = tuple(notes(base, wiring))
+        self.queue = ReviewQueue(wiring.store, clock=wiring.clock)
+        saver = FencedSaver(wiring.store, serde=wiring.serde)
+        self._driver = Driver(wiring, saver)
+        gated = instrument(base, wiring)
+        gated.checkpointer = saver
+        self.graph = guarded(gated, self._driver)
+        self._engine: Any = None
+        for note in self.notes:
+            _log.info("%s", note)
+
+    # -- LangGraph's own ways in ----------------------------------------------------------------
+
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+        """See LangGraph's `invoke`. A parked run returns with `__interrupt__`.
+
+        Raises:
+            RunStopped: The run was stopped by decision, or needs attention.
+        """
+        return self.graph.invoke(input, config, **kwargs)
+
+    async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+        """See `invoke`."""
+        return await self.graph.ainvoke(input, config, **kwargs)
+
+    def stream(
+        self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Iterator[Any]:
+        """See LangGraph's `stream`."""
+        return self.graph.stream(input, config, **kwargs)  # type: ignore[no-any-return]
+
+    def astream(
+        self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> AsyncIterator[Any]:
+        """See LangGraph's `astream`."""
+        return self.graph.astream(input, config, **kwargs)  # type: ignore[no-any-return]
+
+    # -- runs -----------------------------------------------------------------------------------
+
+    def start(
+        self,
+        input: Any,
+        config: RunnableConfig | None = None,
+        *,
+        run_id: str | None = None,
+        by: str | None = None,
+        **kwargs: Any,
+    ) -> Run:
+        """Start a run, or give a finished one new input; return when it ends or parks.
+
+        A step that raises leaves the run `failed`, with the error in `run.reason`.
+
+        Args:
+            input: The graph's input.
+            config: LangGraph's config.
+            run_id: The run's id; a new one when None.
+            by: Who starts it; may not decide its reviews.
+            kwargs: LangGraph's other arguments, such as `context`.
+        """
+        ready = self._ready(config, run_id, by)
+        run = Run(self, ready["configurable"]["thread_id"])
+        try:
+            self.graph.invoke(input, ready, **kwargs)
+        except RunStopped:
+            pass
+        except HitlError:
+            raise
+        except Exception:
+            _log.exception("a step raised", extra={"run_id": run.id})
+        return run
+
+    async def astart(
+        self,
+        input: Any,
+        config: RunnableConfig | None = None,
+        *,
+        run_id: str | None = None,
+        by: str | None = None,
+        **kwargs: Any,
+    ) -> Run:
+        """See `start`."""
+        ready = self._ready(config, run_id, by)
+        run = Run(self, ready["configurable"]["thread_id"])
+        try:
+            await self.graph.ainvoke(input, ready, **kwargs)
+        except RunStopped:
+            pass
+        except HitlError:
+            raise
+        except Exception:
+            _log.exception("a step raised", extra={"run_id": run.id})
+        return run
+
+    def _ready(
+        self, config: RunnableConfig | None, run_id: str | None, by: str | None
+    ) -> RunnableConfig:
+        merged = ensure_config(config)
+        own = dict(merged.get("configurable", {}))
+        own["thread_id"] = run_id or own.get("thread_id") or new_id("run", self._wiring.clock())
+        if by is not None:
+            own["hitl_initiator"] = by
+        return {**merged, "configurable": own}
+
+    def run(self, run_id: str) -> Run:
+        """Return a run, started here or in another process.
+
+        Raises:
+            NotFound: There is no such run.
+        """
+        self.queue.run(run_id)
+        return Run(self, run_id)
+
+    def runs(self, *, status: Collection[RunStatus] = (), limit: int = 50) -> list[Run]:
+        """Return this workflow's runs, newest first."""
+        found = self.queue.runs(workflow=self.name, status=status, limit=limit)
+        return [Run(self, r.id) for r in found]
+
+    def advance(self, run_id: str) -> None:
+        """Advance a run until it ends or parks; nothing happens while another advances it.
+
+        It runs in an event loop when it was started in one, or when a step has no other form. A step
+        that raises leaves the run `failed`.
+        """
+        if self.queue.run(run_id).workflow != self.name:
+            return  # another workflow's run in the same store: its own process advances it
+        kept = self.store.read(lambda r: r.run_input(run_id))
+        call = self._wiring.serde.loads_typed(kept) if kept else {}
+        config = ensure_config(call.get("config"))
+        try:
+            advance = self._driver.open(run_id, config, wait=0.0)
+        except RunBusy:
+            return
+        if advance.session.run.status in (RunStatus.DONE, RunStatus.STOPPED):
+            self._driver.finish(advance)
+            return
+        entry = Entry(advance, lambda: next_input(self._driver, advance))
+        self._drain(entry, in_loop=bool(call.get("in_loop")) or self._needs_loop)
+
+    def _drain(self, entry: Entry, *, in_loop: bool) -> None:
+        kwargs = {"context": self._context}
+        try:
+            if in_loop:
+                finish(_exhaust(self.graph.hitl_astream(entry, kwargs)))
+            else:
+                for _ in self.graph.hitl_stream(entry, kwargs):
+                    pass
+        except RunStopped:
+            pass
+        except HitlError:
+            raise
+        except Exception:
+            _log.exception("a step raised", extra={"run_id": entry.advance.session.run.id})
+
+    # -- serving --------------------------------------------------------------------------------
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether this process advances parked runs by itself."""
+        return self._engine is not None
+
+    def start_engine(self) -> None:
+        """Advance parked runs in the background from now on."""
+        if self._engine is None:
+            self._engine = engine_for(self.store, self._wiring.clock, self.advance, self.queue)
+
+    def serve(
+        self,
+        *,
+        port: int = 8700,
+        reviewer: str = "you",
+        extra_routers: Sequence[Any] = (),
+        on_ready: Callable[[str], None] | None = None,
+    ) -> None:
+        """Serve the queue on 127.0.0.1 and advance parked runs, until interrupted.
+
+        Args:
+            port: 0 takes a free one.
+            reviewer: The name decisions on the pages carry.
+            extra_routers: FastAPI routers mounted beside the pages.
+            on_ready: Called with the URL (one-time token included) once the port is bound.
+        """
+        server = prepare(
+            self.queue,
+            self.store,
+            title=self.name,
+            port=port,
+            reviewer=reviewer,
+            extra_routers=extra_routers,
+        )
+        self.start_engine()
+        (on_ready or _tell)(server.url)
+        try:
+            server.run()
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Stop the engine, finish what is under way, and close the store."""
+        if self._engine is not None:
+            self._engine.stop()
+            self._engine = None
+        self._driver.leases.close()
+        self.store.close()
+
+
+async def _exhaust(stream: AsyncIterator[Any]) -> None:
+    async for _ in stream:
+        pass
+
+
+def _tell(url: str) -> None:
+    _log.warning("the queue is at %s", url)
