@@ -7,7 +7,7 @@ One e-process per threshold, two integers of state. Certified from the first tim
 import math
 from functools import lru_cache
 
-from scipy.special import betainc, betaln, xlog1py, xlogy
+from scipy.special import betainc, betaln
 
 from hitl.errors import EvidenceRefusal
 from hitl.lab.columns import counts, level
@@ -42,9 +42,8 @@ def anytime_certificate(k: int, n: int, alpha: float, a: float = 0.5, b: float =
     errors, rows = counts(k, n)
     right = rows - errors
     posterior = float(betaln(a + errors, b + right)) + log_betainc(a + errors, b + right, limit)
-    return (
-        posterior - _log_prior(a, b, limit) - float(xlogy(errors, limit) + xlog1py(right, -limit))
-    )
+    null = errors * math.log(limit) + right * math.log1p(-limit)
+    return posterior - _log_prior(a, b, limit) - null
 
 
 @lru_cache(maxsize=256)

@@ -138,7 +138,7 @@ def asking_rates(
 
     Args:
         asked: Shape (n,), 0/1: the policy asked (not merely spot-checked).
-        wrong: Shape (n,), 0/1; NaN where not observed.
+        wrong: Shape (n,), 0/1; ignored, and may be NaN, where not observed.
         observed: Shape (n,), 0/1.
         propensity: Shape (n,), logged P(label), in (0, 1].
 

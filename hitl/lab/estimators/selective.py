@@ -51,7 +51,7 @@ def ips(
     Unbiased. The default interval is the betting bound on both sides, valid for this n.
 
     Args:
-        wrong: Shape (n,), in [0, 1]; NaN where not observed.
+        wrong: Shape (n,), in [0, 1]; ignored, and may be NaN, where not observed.
         observed: Shape (n,), 0/1: a label exists.
         propensity: Shape (n,), logged P(label), in (0, 1].
         delta: Allowed P(the interval misses).
@@ -101,7 +101,7 @@ def aipw(
     design: a judge may be as bad as it likes, a good one narrows the interval.
 
     Args:
-        wrong: Shape (n,), in [0, 1]; NaN where not observed.
+        wrong: Shape (n,), in [0, 1]; ignored, and may be NaN, where not observed.
         observed: Shape (n,), 0/1.
         propensity: Shape (n,), logged P(label), in (0, 1].
         guess: Shape (n,), in [0, 1]: P(wrong) by a judge or a model not fitted on these labels.
@@ -186,7 +186,7 @@ def candidate_policy_bound(
 
     Args:
         confidence: Shape (n,), in [0, 1].
-        wrong: Shape (n,), in [0, 1]; NaN where not observed.
+        wrong: Shape (n,), in [0, 1]; ignored, and may be NaN, where not observed.
         observed: Shape (n,), 0/1.
         propensity: Shape (n,), logged P(label).
         threshold: Of the candidate.
