@@ -86,8 +86,17 @@
     return "";
   };
 
+  // Between a swap and htmx taking the new forms over, a submit would leave the page: wait for it.
+  const isEarly = (form) => form.hasAttribute("hx-post") && "htmx" in window && !form.dataset.htmxPowered;
+
   document.addEventListener("submit", (e) => {
     const form = e.target;
+    if (isEarly(form)) {
+      e.preventDefault();
+      e.stopImmediatePropagation();
+      setTimeout(() => { if (form.isConnected) form.requestSubmit(e.submitter); }, 20);
+      return;
+    }
     if (!form.matches("form[data-verdict]")) return;
     const why = held(form);
     if (why) {

@@ -152,7 +152,7 @@ def test_the_pages_table_has_the_curves_numbers(client: TestClient, desk: Desk) 
     for path in ("/reviews/rev_1", "/runs/run_1"):
         page = client.get(path).text
         table = page[page.index("Show as table") :]
-        cells = re.findall(r"<td>([\d.]+)<", table)
+        cells = re.findall(r"<td>([\d.]+)\s*<", table)
         assert cells[:4] == ["0.90", "1.00", "0.90", "1.00"], path
 
 
