@@ -146,7 +146,10 @@ class StepName(Record):
     visit: int = Field(ge=1)
     """nth time the run comes to this step, from 1."""
     shard: int = 0
-    """Index among the tasks of one Send fan-out; 0 otherwise."""
+    """Which task of a Send fan-out, from 1; 0 for a task made by an edge.
+
+    Inside a fan-out of child graphs the outer number comes first: outer * 100000 + inner.
+    """
 
 
 class TriggerFired(Record):

@@ -133,8 +133,13 @@ class Reader(Protocol):
         """Return the denials whose rollback undid this visit, oldest first."""
         ...
 
-    def last_visit(self, run_id: str, step: str, place: str) -> tuple[int, str] | None:
-        """Return (visit, checkpoint_id) of the latest committed, not undone gate row, or None."""
+    def last_visit(
+        self, run_id: str, step: str, place: str, *, shards: range
+    ) -> tuple[int, str] | None:
+        """Return (visit, checkpoint_id) of the latest gate row that was not undone, or None.
+
+        Withheld rows count: a step that asked was come to. Only tasks numbered in `shards` count.
+        """
         ...
 
     def denied_effects(self, run_id: str) -> set[str]:
@@ -272,7 +277,7 @@ class Transaction(Reader, Protocol):
         ...
 
     def drop_proposals(self, run_id: str) -> None:
-        """Settle every open proposal of the run: its tasks no longer exist."""
+        """Settle every open proposal of the run and free its key: what it rested on changed."""
         ...
 
     def put_gate(self, row: GateRow) -> None:

@@ -17,6 +17,7 @@ from hitl.graph.assess import Assessment, assess
 from hitl.graph.context import running
 from hitl.graph.lg import (
     BASE_KEY,
+    SHARD_KEY,
     StandingChannel,
     callable_node,
     collecting,
@@ -133,7 +134,8 @@ def _body(attempt: Attempt) -> tuple[RunBody, Any]:
     used = task.session.answers_used(task.facts.task_id)
     config, asked = isolate(task.config, attempt.number, used)
     if task.spec.is_graph:
-        config = with_configurable(config, **{BASE_KEY: task.standing.dump()})
+        inside = {BASE_KEY: task.standing.dump(), SHARD_KEY: task.shard}
+        config = with_configurable(config, **inside)
     return RunBody(task.state, config, attempt.current()), asked
 
 

@@ -38,6 +38,8 @@ SESSION_KEY = "__hitl__"
 EPOCH_KEY = "__hitl_epoch"
 BASE_KEY = "__hitl_base"
 """The parent graph's standing, for a child graph."""
+SHARD_KEY = "__hitl_shard"
+"""Which task of a fan-out the child graph is."""
 
 STRIDE = 1000
 """Attempt k of a child graph runs in subgraph namespaces from k * STRIDE on."""

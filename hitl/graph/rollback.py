@@ -73,8 +73,8 @@ def _qualifies(snapshot: CheckpointTuple, turn: int) -> bool:
 
 def _checked(snapshot: CheckpointTuple, rows: list[GateRow], halt: RollBack) -> Target:
     since = snapshot.checkpoint["id"]
-    undone = tuple(r for r in rows if r.root_checkpoint_id >= since and r.committed_at is not None)
-    done = [r for r in undone if r.name.place is Place.BEFORE]
+    undone = tuple(r for r in rows if r.root_checkpoint_id >= since)
+    done = [r for r in undone if r.name.place is Place.BEFORE and r.committed_at is not None]
     if done:
         raise NeedsAttention(
             halt.review_id,

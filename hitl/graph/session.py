@@ -28,6 +28,9 @@ from hitl.reliability import Write
 
 Work = Callable[[Transaction], None]
 
+FAN_OUT = 100_000
+"""Tasks of one Send fan-out that are told apart; see `StepName.shard`."""
+
 
 @dataclass(frozen=True)
 class Wiring:
@@ -71,7 +74,7 @@ class Session:
         """Set by the stop button; gates raise at the next boundary."""
         self._lock = threading.Lock()
         self._staged: dict[str, Staged] = {}
-        self._visits: dict[tuple[str, Place], tuple[int, str]] = {}
+        self._visits: dict[tuple[str, Place, int], tuple[int, str]] = {}
         self._open: dict[ProposalKey, StoredProposal] = {}
         self.reload(run)
 
@@ -92,14 +95,22 @@ class Session:
 
     # -- which execution this is ----------------------------------------------------------------
 
-    def visit(self, step: str, place: Place, checkpoint_id: str) -> int:
-        """Return the number of this visit: tasks of one superstep share it."""
-        key = (step, place)
+    def visit(self, step: str, place: Place, checkpoint_id: str, *, outer: int = 0) -> int:
+        """Return the number of this visit: tasks of one superstep share it.
+
+        Args:
+            step: The step's path.
+            place: Where the gate stands.
+            checkpoint_id: The snapshot the superstep starts from.
+            outer: Which task of a fan-out the child graph of the step is; its siblings count apart.
+        """
+        key = (step, place, outer)
+        among = range(outer * FAN_OUT, (outer + 1) * FAN_OUT)
         with self._lock:
             known = self._visits.get(key)
             if known is None:
                 known = self.wiring.store.read(
-                    lambda r: r.last_visit(self.run.id, step, place)
+                    lambda r: r.last_visit(self.run.id, step, place, shards=among)
                 ) or (0, "")
             if known[1] != checkpoint_id:
                 known = (known[0] + 1, checkpoint_id)
@@ -107,18 +118,21 @@ class Session:
             return known[0]
 
     def denied(self, name: StepName) -> list[tuple[Review, Decision]]:
-        """Return the noes of this visit, of all branches, oldest first."""
-        if not self.has_history:
-            return []
-        return self.wiring.store.read(lambda r: r.denials(self.run.id, name))
+        """Return the noes of this visit that its run waited for, of all branches, oldest first."""
+        return [said for said in self._denied(name) if said[0].blocking]
 
     def denials(self, name: StepName) -> tuple[Denial, ...]:
         """Return the noes a step should hear of: its own, and those whose rollback re-runs it."""
         if not self.has_history:
             return ()
-        own = [as_denial(review, decision) for review, decision in self.denied(name)]
+        own = [as_denial(review, decision) for review, decision in self._denied(name)]
         undone = self.wiring.store.read(lambda r: r.denials_that_undid(self.run.id, name))
-        return tuple(sorted([*own, *undone], key=lambda d: d.at))
+        return tuple(sorted(dict.fromkeys([*own, *undone]), key=lambda d: d.at))
+
+    def _denied(self, name: StepName) -> list[tuple[Review, Decision]]:
+        if not self.has_history:
+            return []
+        return self.wiring.store.read(lambda r: r.denials(self.run.id, name))
 
     # -- withheld proposals ---------------------------------------------------------------------
 

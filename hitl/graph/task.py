@@ -12,9 +12,9 @@ from hitl.canonical import content_hash
 from hitl.errors import ConfigurationError
 from hitl.graph.answers import AnswerForm
 from hitl.graph.context import Current
-from hitl.graph.lg import BASE_KEY, SESSION_KEY, TaskFacts, read_channel, task_facts
+from hitl.graph.lg import BASE_KEY, SESSION_KEY, SHARD_KEY, TaskFacts, read_channel, task_facts
 from hitl.graph.presentation import input_view
-from hitl.graph.session import Session, Wiring, attempts_before, opened_at
+from hitl.graph.session import FAN_OUT, Session, Wiring, attempts_before, opened_at
 from hitl.graph.view import view_of
 from hitl.models import (
     Decision,
@@ -98,8 +98,16 @@ class GatedTask:
 
     def name(self, place: Place) -> StepName:
         """Return the step's name in this visit."""
-        visit = self.session.visit(self.spec.path, place, self.facts.checkpoint_id)
-        return StepName(step=self.spec.path, place=place, visit=visit, shard=self.facts.shard or 0)
+        outer = self.config["configurable"].get(SHARD_KEY, 0)
+        visit = self.session.visit(self.spec.path, place, self.facts.checkpoint_id, outer=outer)
+        return StepName(step=self.spec.path, place=place, visit=visit, shard=self.shard)
+
+    @property
+    def shard(self) -> int:
+        """Which task of a fan-out it is, the outer fan-outs' numbers included."""
+        outer = self.config["configurable"].get(SHARD_KEY, 0)
+        own = 0 if self.facts.shard is None else self.facts.shard + 1
+        return int(outer * FAN_OUT + own)
 
     def sees_prefix(self) -> bool:
         """Return whether this task was given everything its graph knew."""

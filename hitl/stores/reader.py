@@ -178,9 +178,12 @@ class SqlReader:
 
     # -- the gate log ---------------------------------------------------------------------------
 
-    def last_visit(self, run_id: str, step: str, place: str) -> tuple[int, str] | None:
+    def last_visit(
+        self, run_id: str, step: str, place: str, *, shards: range
+    ) -> tuple[int, str] | None:
         """See `Reader`."""
-        rows = self._line.rows(s.LAST_VISIT, run_id=run_id, step=step, place=place)
+        among = {"first": shards[0], "last": shards[-1]}
+        rows = self._line.rows(s.LAST_VISIT, run_id=run_id, step=step, place=place, **among)
         return (rows[0].visit, rows[0].checkpoint_id) if rows else None
 
     def denied_effects(self, run_id: str) -> set[str]:

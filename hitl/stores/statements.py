@@ -9,10 +9,12 @@ from typing import Any
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
+    String,
     Table,
     and_,
     bindparam,
     case,
+    cast,
     func,
     not_,
     or_,
@@ -34,6 +36,7 @@ from hitl.stores.rows import (
     POLICY,
     PROPOSAL,
     REVIEW,
+    REVIEW_COUNT,
     RUN,
     SETTING,
 )
@@ -89,7 +92,7 @@ BREAK_LEASES = (
 REVIEWS = select(REVIEW.c.record, REVIEW.c.status, DECISION.c.record.label("decision")).select_from(
     REVIEW.outerjoin(DECISION, DECISION.c.review_id == REVIEW.c.id)
 )
-COUNT_REVIEWS = select(REVIEW.c.status, func.count().label("n")).group_by(REVIEW.c.status)
+COUNT_REVIEWS = select(REVIEW_COUNT.c.status, REVIEW_COUNT.c.n).where(REVIEW_COUNT.c.n > 0)
 REVIEW_PLACE = select(REVIEW.c.sort_at).where(_is(REVIEW, "id"))
 REVIEW_BY_ID = REVIEWS.where(_is(REVIEW, "id"))
 ADD_REVIEW = REVIEW.insert().values(_all(REVIEW))
@@ -138,8 +141,9 @@ SETTLE_PROPOSAL = update(PROPOSAL).where(_is(PROPOSAL, *_KEY)).values(settled=Tr
 DROP_PROPOSALS = (
     update(PROPOSAL)
     .where(_is(PROPOSAL, "run_id"), PROPOSAL.c.settled.is_(False))
-    .values(settled=True)
+    .values(settled=True, task_id=PROPOSAL.c.task_id + ":dropped:" + cast(PROPOSAL.c.seq, String))
 )
+"""Frees the keys: a task whose state was changed under it asks anew under its own name."""
 
 
 def add_proposal(insert: InsertFactory) -> ClauseElement:
@@ -154,8 +158,8 @@ GATES = select(GATE.c.record, GATE.c.undone_at, GATE.c.superseded_by)
 GATE_BY_ID = GATES.where(_is(GATE, "id"))
 LAST_VISIT = (
     select(GATE.c.visit, GATE.c.checkpoint_id)
-    .where(_is(GATE, "run_id", "step", "place"))
-    .where(GATE.c.committed_at.is_not(None), GATE.c.undone_at.is_(None))
+    .where(_is(GATE, "run_id", "step", "place"), GATE.c.undone_at.is_(None))
+    .where(GATE.c.shard.between(_p("first"), _p("last")))
     .order_by(GATE.c.visit.desc(), GATE.c.seq.desc())
     .limit(1)
 )

@@ -78,26 +78,30 @@ def test_undone_rows_say_by_what_and_are_left_out_of_the_live_ones(store: Store)
     assert store.read(lambda r: r.gate("elsewhere")).undone_at is None
 
 
-def test_the_last_visit_is_the_latest_that_was_committed_and_not_undone(store: Store) -> None:
-    assert store.read(lambda r: r.last_visit("run_1", "pay", "before")) is None
+def test_the_last_visit_is_the_latest_that_was_not_undone(store: Store) -> None:
+    def last(shards: range = range(100)) -> tuple[int, str] | None:
+        return store.read(lambda r: r.last_visit("run_1", "pay", "before", shards=shards))
+
+    assert last() is None
     put_gates(
         store,
         make_gate("one", name=_visit(1), checkpoint_id="cp 1"),
         make_gate("two", name=_visit(2), checkpoint_id="cp 2"),
-        make_gate("three", name=_visit(3), checkpoint_id="cp 3"),
-        make_gate("withheld", name=_visit(4), committed_at=None),
+        make_gate("withheld", name=_visit(3), checkpoint_id="cp 3", committed_at=None),
+        make_gate("other shard", name=_visit(4, shard=100), checkpoint_id="cp 4"),
         make_gate("other place", name=_visit(5, place=Place.AFTER)),
         make_gate("other step", name=_visit(6, step="draft")),
         make_gate("other run", name=_visit(7), run_id="run_2"),
     )
 
-    assert store.read(lambda r: r.last_visit("run_1", "pay", "before")) == (3, "cp 3")
+    assert last() == (3, "cp 3")
+    assert last(range(100, 200)) == (4, "cp 4")
 
-    undo(store, "three")
-    assert store.read(lambda r: r.last_visit("run_1", "pay", "before")) == (2, "cp 2")
+    undo(store, "withheld")
+    assert last() == (2, "cp 2")
 
     put_gates(store, make_gate("three again", name=_visit(3), checkpoint_id="cp 3b"))
-    assert store.read(lambda r: r.last_visit("run_1", "pay", "before")) == (3, "cp 3b")
+    assert last() == (3, "cp 3b")
 
 
 def test_labels_are_what_people_said_of_the_step_and_nothing_else(store: Store) -> None:

@@ -185,7 +185,11 @@ def test_the_reads_of_every_day_use_an_index(filled: SqliteStore) -> None:
         r.reviews(status=[ReviewStatus.PENDING], after="rev_1")
         (r.reviews(run_id="run_1"), r.denials("run_1", PAY), r.denials_that_undid("run_1", PAY))
         (r.proposal(key), r.proposal_of("rev_1"), r.open_proposals("run_1"))
-        (r.last_visit("run_1", "pay", "before"), r.gate("gate_1"), r.gates("run_1"))
+        (
+            r.last_visit("run_1", "pay", "before", shards=range(9)),
+            r.gate("gate_1"),
+            r.gates("run_1"),
+        )
         (r.label_counts("payments", "pay"), r.denied_effects("run_1"), r.audit(after=9))
         (r.mail("run_1", now=NOON), r.due_runs(now=NOON), r.next_due(), r.due_timers(now=NOON))
         (r.policy("p"), r.outcomes("run_1"), r.setting("s"))
