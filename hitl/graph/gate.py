@@ -35,8 +35,8 @@ from hitl.graph.settle import (
     answered,
     approved,
     passed,
-    repeated,
     standing_review,
+    withheld,
 )
 from hitl.graph.signals import StopRun
 from hitl.graph.task import Attempt, GatedTask, GateSpec, Ran, RunBody, shown_input, turn_standing
@@ -67,7 +67,7 @@ def gate_steps(spec: GateSpec, state: Any, config: RunnableConfig) -> Protocol:
     if spec.after:
         after = yield from _after(task)
         return _commit(task, [after] if before is None else [before.without_write(), after])
-    ran = yield _body(Attempt.of(task, Place.BEFORE))[0]
+    ran = task.with_handoff((yield _body(Attempt.of(task, Place.BEFORE))[0]))
     assert before is not None  # noqa: S101 - a gated step has a gate
     return _commit(task, [before.with_result(ran)])
 
@@ -88,7 +88,7 @@ def _after(task: GatedTask) -> Generator[Asks, Any, Settled]:
     attempt = Attempt.of(task, Place.AFTER)
     if attempt.withheld is None:
         ask, asked = _body(attempt)
-        ran = yield ask
+        ran = task.with_handoff((yield ask))
         found = assess(attempt, *view_of_writes(ran.value), ran=ran, said=ask.current.said)
         if not isinstance(found.verdict, Escalate) or task.session.wiring.shadow:
             return passed(attempt, found, ran)
@@ -97,18 +97,17 @@ def _after(task: GatedTask) -> Generator[Asks, Any, Settled]:
 
 
 def _withhold(attempt: Attempt, found: Assessment, ran: Ran, *, answers: int) -> Protocol:
-    """Put the proposal before a person and park, whoever opened the review first."""
+    """Put the proposal before a person, whoever opened the review first."""
     session = attempt.task.session
     opened = question(attempt, found, ran.value, answers=answers, handed_off=ran.handed_off)
-    yield repeated(attempt, opened)
+    yield withheld(attempt, opened, ran.work)
     stored = session.wiring.store.read(lambda r: r.proposal(attempt.key))
     assert stored is not None  # noqa: S101 - just written
     session.keep(stored)
-    _park(session.wiring.store.read(lambda r: r.review(stored.review_id)))
 
 
 def _decided(attempt: Attempt) -> Settled:
-    """Follow the decision on a withheld proposal; park again when there is none yet."""
+    """Follow the decision on a withheld proposal; park while there is none."""
     stored, review = standing_review(attempt)
     if review.decision is None:
         _park(review)
@@ -144,9 +143,6 @@ def _commit(task: GatedTask, settled: list[Settled]) -> Any:
     last, facts, session = settled[-1], task.facts, task.session
     writes = [s.write for s in settled if s.write is not None]
     work = tuple(w for s in settled for w in s.work)
-    if last.handed_off:
-        inner_work, inner_writes = session.adopt(facts.task_id, facts.checkpoint_ns)
-        work, writes = (*inner_work, *work), [*writes, *inner_writes]
     total = writes[0]
     for write in writes[1:]:
         total = both(total, write)

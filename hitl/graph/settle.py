@@ -26,7 +26,7 @@ from hitl.models import (
     Verdict,
 )
 from hitl.ports import Transaction
-from hitl.reliability import Write, fold_child
+from hitl.reliability import Write, both, fold_child
 from hitl.reviews import open_review, proposal_hash
 
 Opened = tuple[Review, StoredProposal, GateRow]
@@ -52,12 +52,17 @@ class Settled:
         return self if self.checked else replace(self, write=None)
 
     def with_result(self, ran: Ran) -> "Settled":
-        """Return this gate with what the body returned once it was let through."""
+        """Return this gate with what the body returned once it was let through.
+
+        A yes to a child graph's input does not vouch for the steps it then takes.
+        """
         write = self.write
-        if ran.child is not None and not self.checked and self.attempt is not None:
+        if ran.child is not None and self.attempt is not None:
             task = self.attempt.task
-            write = fold_child(ran.child, task.facts.step, through=task.spec.through)
-        return replace(self, value=ran.value, handed_off=ran.handed_off, write=write)
+            inside = fold_child(ran.child, task.facts.step, through=task.spec.through)
+            write = both(write, inside) if self.checked and write is not None else inside
+        work = (*self.work, *ran.work)
+        return replace(self, value=ran.value, handed_off=ran.handed_off, write=write, work=work)
 
 
 def passed(attempt: Attempt, found: Assessment, ran: Ran) -> Settled:
@@ -70,7 +75,8 @@ def passed(attempt: Attempt, found: Assessment, ran: Ran) -> Settled:
         work: Work = _opening(opened, attempt)
     else:
         work = _logging(row)
-    return Settled(ran.value, (work,), found.write, ran.handed_off, attempt=attempt)
+    every = (*ran.work, work)
+    return Settled(ran.value, every, found.write, ran.handed_off, attempt=attempt)
 
 
 def _opening(opened: Opened, attempt: Attempt) -> Work:
@@ -207,26 +213,37 @@ def after_no(attempt: Attempt, stored: StoredProposal, review: Review) -> dict[s
             )
 
 
-def repeated(attempt: Attempt, opened: Opened) -> Callable[[Transaction], object]:
-    """Return the work that opens a review; an effect denied before is refused by policy at once.
+def withheld(
+    attempt: Attempt, opened: Opened, inside: tuple[Work, ...]
+) -> Callable[[Transaction], object]:
+    """Return the work that puts a proposal before a person.
 
-    The refusal is recorded as the policy's, never as a label.
+    An effect denied before in the run is refused at once, and that is recorded as the policy's
+    decision, never as a label.
+
+    Args:
+        attempt: Whose proposal it is.
+        opened: The review, its ledger entry and its gate row.
+        inside: What steps inside the proposal have to write with it.
     """
-    wiring = attempt.task.session.wiring
-    now = wiring.clock()
+    session = attempt.task.session
+    now = session.wiring.clock()
     review = opened[0]
     refuse = attempt.place is Place.BEFORE and repeats_denied_effect(attempt, review)
 
-    def work(t: Transaction) -> Review:
+    def work(t: Transaction) -> None:
+        t.check_epoch(session.run.id, session.epoch)
         stored = open_review(t, *opened, now=now)
-        if refuse and stored.id == review.id:
-            decision = _refusal(stored, new_id("dec", now))
-            t.decide_review(stored, decision, judged_at=now)
+        if stored.id != review.id:
+            return
+        for write in inside:
+            write(t)
+        if refuse:
+            t.decide_review(stored, _refusal(stored, new_id("dec", now)), judged_at=now)
             t.append_audit(
                 stored.run_id,
                 _entry("review.decided", stored, at=now, verdict=Verdict.DENY, actor=POLICY),
             )
-        return t.review(stored.id)
 
     return work
 

@@ -1,7 +1,7 @@
 """One execution of a gated step: where it stands in the run, and what it asks the store for."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -14,7 +14,7 @@ from hitl.graph.answers import AnswerForm
 from hitl.graph.context import Current
 from hitl.graph.lg import BASE_KEY, SESSION_KEY, SHARD_KEY, TaskFacts, read_channel, task_facts
 from hitl.graph.presentation import input_view
-from hitl.graph.session import FAN_OUT, Session, Wiring, attempts_before, opened_at
+from hitl.graph.session import FAN_OUT, Session, Wiring, Work, attempts_before, opened_at
 from hitl.graph.view import view_of
 from hitl.models import (
     Decision,
@@ -77,6 +77,8 @@ class Ran:
     child: Standing | None = None
     """The child graph's own standing; None for other bodies."""
     seconds: float | None = None
+    work: tuple[Work, ...] = ()
+    """What the child's task that handed off would have committed: it has no commit of its own."""
 
 
 class GatedTask:
@@ -108,6 +110,16 @@ class GatedTask:
         outer = self.config["configurable"].get(SHARD_KEY, 0)
         own = 0 if self.facts.shard is None else self.facts.shard + 1
         return int(outer * FAN_OUT + own)
+
+    def with_handoff(self, ran: Ran) -> Ran:
+        """Return what the body did, a child graph's handing-off task counted in."""
+        if not ran.handed_off:
+            return ran
+        work, writes = self.session.adopt(self.facts.task_id, self.facts.checkpoint_ns)
+        child = ran.child
+        for write in writes:
+            child = (child or Standing()).then(write)
+        return replace(ran, child=child, work=work)
 
     def sees_prefix(self) -> bool:
         """Return whether this task was given everything its graph knew."""
