@@ -88,6 +88,15 @@ class ReviewRow(Row, table=True):
     record: str = Field(sa_column=_json())
 
 
+class ReviewCountRow(Row, table=True):
+    """How many reviews are in a status; kept by triggers, because pages show it all the time."""
+
+    __tablename__ = "hitl_review_count"
+
+    status: str = Field(primary_key=True)
+    n: int
+
+
 class DecisionRow(Row, table=True):
     """A decision: one for each review at most."""
 
@@ -251,6 +260,7 @@ def _table(row: type[Row]) -> Table:
 
 RUN = _table(RunRow)
 REVIEW = _table(ReviewRow)
+REVIEW_COUNT = _table(ReviewCountRow)
 DECISION = _table(DecisionRow)
 INTENT = _table(IntentRow)
 PROPOSAL = _table(ProposalRow)

@@ -5,7 +5,7 @@ import pytest
 
 from hitl.errors import NotFound, ReviewClosed, StoreError
 from hitl.models import Evidence, Place, Presentation, ReviewStatus, StepName, Verdict
-from hitl.ports import Store
+from hitl.ports import Store, Transaction
 from tests.stores.acts import add_reviews, decide
 from tests.stores.records import MINUTE, NOON, PAY, make_decision, make_review
 
@@ -72,6 +72,33 @@ def test_reviews_by_status_run_workflow_and_kind(store: Store) -> None:
     assert ids(blocking=True, status=[ReviewStatus.PENDING]) == ["a", "b"]
     counts = {ReviewStatus.PENDING: 3, ReviewStatus.CANCELLED: 1}
     assert store.read(lambda r: r.count_reviews()) == counts
+
+
+def test_the_counts_follow_every_way_a_review_moves(store: Store) -> None:
+    assert store.read(lambda r: r.count_reviews()) == {}
+    add_reviews(store, *(make_review(f"rev_{number}") for number in range(5)))
+    decide(store, make_review("rev_0"), make_decision("rev_0"))
+    decide(store, make_review("rev_1"), make_decision("rev_1", verdict=Verdict.DENY))
+    decide(store, make_review("rev_1"), make_decision("rev_1"))  # loses
+    for review_id, status in (("rev_0", ReviewStatus.EXECUTED), ("rev_2", ReviewStatus.CANCELLED)):
+        moved = store.read(methodcaller("review", review_id)).model_copy(update={"status": status})
+        store.write(methodcaller("set_review", moved))
+    store.write(lambda t: t.set_review(make_review("rev_3", holder="ana")))
+
+    def in_vain(t: Transaction) -> None:
+        t.decide_review(make_review("rev_4"), make_decision("rev_4"), judged_at=NOON)
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        store.write(in_vain)
+
+    counts = store.read(lambda r: r.count_reviews())
+    assert counts == {
+        ReviewStatus.PENDING: 2,
+        ReviewStatus.EXECUTED: 1,
+        ReviewStatus.DENIED: 1,
+        ReviewStatus.CANCELLED: 1,
+    }
 
 
 def test_a_claim_replaces_the_record(store: Store) -> None:

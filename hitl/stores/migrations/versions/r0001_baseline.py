@@ -16,6 +16,11 @@ _IS_THERE = (
     "SELECT 1 FROM hitl_audit WHERE seq = NEW.seq"
     " OR (run_id = NEW.run_id AND chain_seq = NEW.chain_seq)"
 )
+_ONE_LESS = " UPDATE hitl_review_count SET n = n - 1 WHERE status = OLD.status;"
+_ONE_MORE = (
+    " INSERT INTO hitl_review_count (status, n) VALUES (NEW.status, 1)"
+    " ON CONFLICT (status) DO UPDATE SET n = n + 1;"
+)
 _TRIGGERS = {
     "sqlite": (
         "CREATE TRIGGER hitl_audit_keeps_update BEFORE UPDATE ON hitl_audit" + _REFUSE,
@@ -23,12 +28,16 @@ _TRIGGERS = {
         # INSERT OR REPLACE would delete the old row without firing its DELETE trigger
         f"CREATE TRIGGER hitl_audit_keeps_insert BEFORE INSERT ON hitl_audit"
         f" WHEN EXISTS ({_IS_THERE})" + _REFUSE,
+        f"CREATE TRIGGER hitl_review_is_counted AFTER INSERT ON hitl_review BEGIN {_ONE_MORE} END",
+        "CREATE TRIGGER hitl_review_is_moved AFTER UPDATE OF status ON hitl_review"
+        f" WHEN OLD.status <> NEW.status BEGIN {_ONE_LESS} {_ONE_MORE} END",
+        f"CREATE TRIGGER hitl_review_is_gone AFTER DELETE ON hitl_review BEGIN {_ONE_LESS} END",
     )
 }
 
 
 def upgrade() -> None:
-    """Create the tables, and the triggers that keep the trail append-only."""
+    """Create the tables, and the triggers that keep the trail append-only and reviews counted."""
     _runs()
     _reviews()
     _decisions()
@@ -116,6 +125,9 @@ def _reviews() -> None:
         _time("expires_at", null=True),
         _json("record"),
         _key("hitl_review", "id"),
+    )
+    op.create_table(
+        "hitl_review_count", _text("status"), _int("n"), _key("hitl_review_count", "status")
     )
     _index("ix_hitl_review_queue", "hitl_review", "status", "sort_at", "id")
     _index("ix_hitl_review_due", "hitl_review", "sort_at", "id")
