@@ -13,13 +13,24 @@ MOST_STEPS = 240
 _LABEL = 60
 
 
-def curve_of(timeline: RunTimeline, *, floor: float | None = None) -> Curve:
-    """Return the run's reliability over its committed steps, and the one that waits.
+def curve_of(
+    timeline: RunTimeline, *, floor: float | None = None, review_id: str | None = None
+) -> Curve:
+    """Return the run's reliability over its committed steps, and those that wait.
 
     The unaided line takes the p of each visit's first attempt: had nobody checked, that attempt would
     have been committed.
+
+    Args:
+        timeline: The run.
+        floor: The floor that holds; None takes the one that fired last.
+        review_id: Of the steps that wait, draw this review's alone; None draws all.
     """
-    drawn = list(_drawn(timeline.steps))
+    drawn = [
+        step
+        for step in _drawn(timeline.steps)
+        if step.is_live or review_id in (None, step.gate.review_id)
+    ]
     first_p = _first_attempts(timeline.steps)
     steps: list[CurveStep] = []
     unaided, siblings = 1.0, _Siblings()
@@ -28,7 +39,8 @@ def curve_of(timeline: RunTimeline, *, floor: float | None = None) -> Curve:
         unaided *= 1.0 if p is None else p
         steps.append(_curve_step(step, siblings, unaided))
     cut = max(0, len(steps) - MOST_STEPS)
-    return Curve(steps=tuple(steps[cut:]), floor=floor or floor_of(timeline.steps), first=cut + 1)
+    known = floor_of(timeline.steps) if floor is None else floor
+    return Curve(steps=tuple(steps[cut:]), floor=known, first=cut + 1)
 
 
 def floor_of(steps: Iterable[TimelineStep]) -> float | None:

@@ -272,7 +272,7 @@ def _show(request: Request, review: Review, look: Look) -> Response:
 
 def _curve(site: Site, review: Review) -> Curve:
     timeline = site.queue.timeline(review.run_id)
-    return curve_of(timeline, floor=review.presentation.reliability_floor)
+    return curve_of(timeline, floor=review.presentation.reliability_floor, review_id=review.id)
 
 
 def _waiting(site: Site) -> int:

@@ -18,6 +18,8 @@ MOST_LINES = 500
 """Steps on one page; the newest ones of a longer run."""
 MOST_EVENTS = 500
 
+_PLACES = {Place.AFTER: "", Place.BEFORE: "before it ran", Place.QUESTION: "question"}
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -119,7 +121,7 @@ def _line(step: TimelineStep, number: int) -> Line:
         id=gate.id,
         number=number,
         step=gate.name.step,
-        place="" if gate.name.place is Place.AFTER else f"gate {gate.name.place}",
+        place=_PLACES[gate.name.place],
         attempt=gate.attempt,
         summary=gate.summary,
         p=phrases.probability(gate.p),

@@ -38,7 +38,6 @@ class Change:
     before: Node
     after: Node
     appends: bool = False
-    name: str = ""
 
 
 def tree(value: JsonValue, label: str = "", *, depth: int = 0, name: str = "") -> Node:
@@ -76,20 +75,22 @@ def _call(call: JsonValue) -> Node:
 def _lines(change: FieldChange) -> Iterator[Change]:
     before, after = change.before, change.after
     if change.appends or not isinstance(after, dict) or not isinstance(before, dict | None):
-        yield _change(change.field, before, after, appends=change.appends)
+        yield _change([change.field], before, after, appends=change.appends)
         return
     was = before or {}
     keys = [k for k in {**was, **after} if was.get(k) != after.get(k) or (k in was) != (k in after)]
     if not keys or len(keys) > MOST_ITEMS:
-        yield _change(change.field, before, after)
+        yield _change([change.field], before, after)
         return
     for key in keys:
-        yield _change(f"{change.field}.{key}", was.get(key), after.get(key))
+        yield _change([change.field, key], was.get(key), after.get(key))
 
 
-def _change(field: str, before: JsonValue, after: JsonValue, *, appends: bool = False) -> Change:
-    label = " › ".join(words(part) for part in field.split("."))
-    return Change(label=label, before=tree(before), after=tree(after), appends=appends, name=field)
+def _change(
+    path: Sequence[str], before: JsonValue, after: JsonValue, *, appends: bool = False
+) -> Change:
+    label = " › ".join(words(part) for part in path)
+    return Change(label=label, before=tree(before), after=tree(after), appends=appends)
 
 
 def _child(key: str, value: JsonValue, depth: int) -> Node:

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 from fastapi.testclient import TestClient
-from httpx import Response
+from httpx2 import Response
 
 PARTIAL = {"HX-Request": "true", "HX-Request-Type": "partial"}
 

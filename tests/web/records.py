@@ -194,6 +194,7 @@ def gate_of(review: Review, **changes: Any) -> GateRow:
     facts: dict[str, Any] = {
         "run_id": review.run_id,
         "run_key": review.run_id,
+        "review_id": review.id,
         "name": review.name,
         "attempt": review.attempt,
         "step_index": review.name.visit,

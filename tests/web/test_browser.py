@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from hitl.models import Decision, Verdict
+from hitl.models import Decision, JsonObject, Verdict
 from hitl.reviews import ReviewQueue, utcnow
 from hitl.stores import open_store
 from review_ui import create_app
@@ -338,7 +338,7 @@ def test_switched_off_keys_do_nothing_and_buttons_still_work(site: Site) -> None
 
 def test_high_risk_is_approved_after_everything_was_on_screen(serve: Serve) -> None:
     site = serve()
-    long = {"update": {f"field_{i}": "a line of text" for i in range(60)}}
+    long: JsonObject = {"update": {f"field_{i}": "a line of text" for i in range(60)}}
     site.desk.open(
         make_review(
             risk="high", arguments=long, presentation=make_presentation(changes=(), vouched=())

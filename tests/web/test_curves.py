@@ -74,6 +74,14 @@ def test_a_siblings_reset_drops_the_shared_prefix_and_keeps_the_sibling() -> Non
     assert curve.now == pytest.approx(0.9)
 
 
+def test_the_page_of_one_review_leaves_others_that_wait_out() -> None:
+    other = make_review("rev_2", visit=5)
+    run = timeline(waiting(), TimelineStep(gate=gate_of(other), review=other))
+
+    assert len(curve_of(run).steps) == 2
+    assert len(curve_of(run, review_id="rev_1").steps) == 1
+
+
 def test_undone_steps_leave_the_curve() -> None:
     gone = make_gate("gate_a", p=0.2, reliability_after=0.2, undone_at=NOON)
     kept = make_gate("gate_b", p=0.9, reliability_after=0.9)

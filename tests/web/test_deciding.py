@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from fastapi.testclient import TestClient
 
-from hitl.models import Place, RemedyKind, RungOffer, Verdict
+from hitl.models import JsonObject, Place, RemedyKind, RungOffer, Verdict
 from hitl.reviews import open_review
 from review_ui import create_app
 from tests.web.acting import PARTIAL, forms_of, send
@@ -262,7 +262,10 @@ def test_an_answer_that_cannot_be_read_stays_typed_beside_its_sentence(
 
 
 def test_an_answer_the_schema_refuses_is_told_in_place(client: TestClient, desk: Desk) -> None:
-    strict = {**AMOUNT, "properties": {"amount": {"type": "integer", "maximum": 10}}}
+    strict: JsonObject = {
+        **AMOUNT,
+        "properties": {"amount": {"type": "integer", "maximum": 10}},
+    }
     desk.open(make_review(presentation=make_presentation(answer_schema=strict)))
     page = client.get(REVIEW).text
 

@@ -4,7 +4,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from hitl.models import FieldChange, Place, RunStatus, Signal
+from hitl.models import FieldChange, JsonObject, Place, RunStatus, Signal
 from review_ui import create_app
 from tests.web.records import (
     NOON,
@@ -165,7 +165,10 @@ def test_what_is_not_a_png_is_never_served_as_one(client: TestClient, desk: Desk
 
 
 def test_tool_calls_are_shown_as_labelled_arguments(client: TestClient, desk: Desk) -> None:
-    call = {"name": "pay", "args": {"payee_iban": "DE12", "amount": 48200, "memo": None}}
+    call: JsonObject = {
+        "name": "pay",
+        "args": {"payee_iban": "DE12", "amount": 48200, "memo": None},
+    }
     desk.open(
         make_review(
             place=Place.BEFORE,
@@ -185,15 +188,15 @@ def test_tool_calls_are_shown_as_labelled_arguments(client: TestClient, desk: De
 def test_a_nested_change_is_taken_apart_into_the_fields_that_differ(
     client: TestClient, desk: Desk
 ) -> None:
-    change = FieldChange(
-        field="order", before={"qty": 40, "sku": "P-1"}, after={"qty": 41, "sku": "P-1"}
-    )
+    before: JsonObject = {"qty": 40, "sku": "P-1", "a.b": 1}
+    change = FieldChange(field="order", before=before, after={**before, "qty": 41, "a.b": 2})
     desk.open(make_review(presentation=make_presentation(changes=(change,))))
 
     page = client.get("/reviews/rev_1").text
 
     assert "order › qty" in page
     assert "order › sku" not in page
+    assert "order › a.b" in page  # a dot in a name is no step down
 
 
 def test_a_spot_check_says_that_its_answer_is_only_a_label(client: TestClient, desk: Desk) -> None:
