@@ -5,7 +5,8 @@ from typing import Any
 
 from hitl.canonical import canonical_json
 from hitl.graph.assess import Assessment, frozen_facts
-from hitl.graph.blob import digest, freeze
+from hitl.graph.blob import freeze
+from hitl.graph.effects import proposal
 from hitl.graph.presentation import (
     default_title,
     fill,
@@ -21,14 +22,13 @@ from hitl.models import (
     JsonObject,
     Place,
     Presentation,
-    Proposal,
     RemedyKind,
     Review,
     RungOffer,
     StoredProposal,
 )
 from hitl.remedy import offers
-from hitl.reviews import effect_fingerprint, proposal_hash
+from hitl.reviews import proposal_hash
 
 VIEW_TYPE = "view"
 """Serialiser type of a spot check's bytes: the canonical view, kept for the label alone."""
@@ -66,8 +66,8 @@ def _review(
     session = attempt.task.session
     wiring, now = session.wiring, session.wiring.clock()
     review_id = new_id("rev", now)
-    proposal = _proposal(attempt, found, review_id, blob)
-    hashed = proposal_hash(proposal)
+    shown = proposal(attempt, found.view, found.elided, review_id=review_id, blob=blob)
+    hashed = proposal_hash(shown)
     rungs = _rungs(attempt, now) if blocking else ()
     here = found.verdict.checkpoint
     review = Review(
@@ -82,7 +82,7 @@ def _review(
         task_id=attempt.task.facts.task_id,
         blocking=blocking,
         risk=here.risk,
-        proposal=proposal,
+        proposal=shown,
         proposal_hash=hashed,
         presentation=_presentation(attempt, found, rungs),
         rungs=rungs,
@@ -105,25 +105,6 @@ def _review(
         settled=not blocking,
     )
     return review, stored, row
-
-
-def _proposal(attempt: Attempt, found: Assessment, review_id: str, blob: bytes) -> Proposal:
-    calls = found.view.get("calls")
-    names = (
-        [str(c.get("name")) for c in calls if isinstance(c, dict)]
-        if isinstance(calls, list)
-        else []
-    )
-    wiring = attempt.task.session.wiring
-    return Proposal(
-        action=", ".join(names) or attempt.name.step,
-        arguments=found.view,
-        target=f"{wiring.workflow}:{attempt.name.step}",
-        policy_hash=wiring.policy_hash,
-        review_id=review_id,
-        blob_sha256=digest(blob),
-        elided=found.elided,
-    )
 
 
 def _rungs(attempt: Attempt, now: datetime) -> tuple[RungOffer, ...]:
@@ -195,10 +176,3 @@ def _answer_schema(
     if attempt.place is Place.AFTER and isinstance(update, dict) and update:
         return form.schema(update.keys(), required=True)
     return form.schema(form.types.keys(), required=False)
-
-
-def repeats_denied_effect(attempt: Attempt, review: Review) -> bool:
-    """Return whether a person denied this very effect in this run, and the policy refuses repeats."""
-    asks = any(c.on_repeat == "ask" for c in attempt.checkpoints)
-    denied = attempt.task.session.denied_effects
-    return not asks and effect_fingerprint(review.proposal) in denied

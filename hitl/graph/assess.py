@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from hitl.graph.accuracy import StepAccuracy
 from hitl.graph.context import Report
+from hitl.graph.effects import was_denied
 from hitl.graph.task import Attempt, Ran
 from hitl.graph.view import one_line
 from hitl.ids import new_id
@@ -13,6 +14,7 @@ from hitl.models import (
     Covers,
     GateRow,
     JsonObject,
+    TriggerFired,
     Vouched,
 )
 from hitl.policy import Escalate, GateFacts, Pass, Reviewer, coin, gate
@@ -79,9 +81,25 @@ def assess(
             run_spot_check=session.run.full_spot_check,
         ),
     )
+    if was_denied(attempt, view):
+        verdict = _again(verdict)
     write = _passing_write(attempt, accuracy, ran)
     row = _row(attempt, view, said, accuracy, verdict, write, u, ran)
     return _with_coverage(attempt, Assessment(row, verdict, write, view, elided, said))
+
+
+def _again(verdict: Pass | Escalate) -> Escalate:
+    """Return the verdict on an effect that a person denied before: it never passes unseen."""
+    sentence = "A person denied this very effect before in this run."
+    asked = verdict.triggers if isinstance(verdict, Escalate) else ()
+    return Escalate(
+        triggers=(*asked, TriggerFired(kind="retry", sentence=sentence)),
+        covers=verdict.covers if isinstance(verdict, Escalate) else Covers.STEP,
+        coin_rate=verdict.coin_rate,
+        propensity_label=1.0,
+        threshold=verdict.threshold,
+        checkpoint=verdict.checkpoint,
+    )
 
 
 def _accuracy(attempt: Attempt, ran: Ran | None, said: Report) -> StepAccuracy:

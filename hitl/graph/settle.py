@@ -6,9 +6,10 @@ from typing import Any
 
 from hitl.audit import entry
 from hitl.graph.answers import in_place_of
-from hitl.graph.ask import VIEW_TYPE, repeats_denied_effect, spot_check
+from hitl.graph.ask import VIEW_TYPE, spot_check
 from hitl.graph.assess import Assessment, thawed_write
 from hitl.graph.blob import digest, thaw
+from hitl.graph.effects import refused_by_policy
 from hitl.graph.session import Work, executed
 from hitl.graph.signals import NeedsAttention, RollBack, StopRun, no_sentence
 from hitl.graph.task import Attempt, Ran
@@ -229,7 +230,7 @@ def withheld(
     session = attempt.task.session
     now = session.wiring.clock()
     review = opened[0]
-    refuse = attempt.place is Place.BEFORE and repeats_denied_effect(attempt, review)
+    refuse = refused_by_policy(attempt, review.proposal.arguments)
 
     def work(t: Transaction) -> None:
         t.check_epoch(session.run.id, session.epoch)
