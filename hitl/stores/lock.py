@@ -24,6 +24,7 @@ class Holder:
     """The process that writes a database."""
 
     pid: int
+    """Its process id; 0 when the lock file could not be read."""
     url: str | None = None
     """Where its queue is served; None when it serves none."""
     token: str | None = None
@@ -33,9 +34,9 @@ class Holder:
 class LockTaken(Exception):
     """Another process holds the lock."""
 
-    def __init__(self, holder: Holder | None) -> None:
+    def __init__(self, holder: Holder) -> None:
         self.holder = holder
-        super().__init__(f"process {holder.pid}" if holder else "another process")
+        super().__init__(f"process {holder.pid}" if holder.pid else "another process")
 
 
 class WriterLock:
@@ -76,13 +77,13 @@ def holder_of(path: Path) -> Holder | None:
     return None
 
 
-def _read(path: Path) -> Holder | None:
+def _read(path: Path) -> Holder:
     # the holder writes its name just after it took the lock
     for _ in range(10):
         with contextlib.suppress(OSError, ValueError, TypeError):
             return Holder(**json.loads(path.read_text()))
         time.sleep(0.01)
-    return None
+    return Holder(pid=0)
 
 
 def _write(path: Path, content: str) -> None:

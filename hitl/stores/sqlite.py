@@ -183,9 +183,16 @@ def open_reader(url: str) -> SqliteReadings:
 
 
 def holder(url: str) -> Holder | None:
-    """Return the process that writes the database `url` names, or None when none does."""
+    """Return the process that writes the database `url` names, or None when none does.
+
+    Raises:
+        StoreUnavailable: The lock file belongs to another user.
+    """
     at = sqlite_open.locate(url)
-    return None if at.path is None else holder_of(at.lock_path)
+    try:
+        return None if at.path is None else holder_of(at.lock_path)
+    except OSError as problem:
+        raise StoreUnavailable(url, f"its lock file cannot be read ({problem}).") from problem
 
 
 def upgrade(url: str) -> None:

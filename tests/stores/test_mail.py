@@ -81,6 +81,15 @@ def test_timers_are_due_expiries_and_commits_earliest_first(store: Store) -> Non
     assert [timer.key for timer in due] == ["expiry:b", "expiry:c"]
 
 
+def test_timers_order_nothing_of_a_run(store: Store) -> None:
+    add_runs(store, make_run())
+    put_mail(store, "expiry:a", MailKind.EXPIRY)
+    put_mail(store, "commit:b", MailKind.COMMIT)
+
+    assert store.read(lambda r: (r.mail("run_1", now=NOON), r.due_runs(now=NOON))) == ([], [])
+    assert store.read(lambda r: r.next_due()) == NOON
+
+
 def _counting(store: Store) -> tuple[threading.Semaphore, Callable[[], None]]:
     calls = threading.Semaphore(0)
     return calls, store.on_mail(calls.release)

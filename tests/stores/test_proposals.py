@@ -73,3 +73,18 @@ def test_dropping_settles_what_the_run_has_open(store: Store) -> None:
 
     assert store.read(lambda r: r.open_proposals("run_1")) == []
     assert store.read(lambda r: r.open_proposals("run_2")) == [elsewhere]
+
+
+def test_a_dropped_proposal_frees_its_key_and_stays_with_its_review(store: Store) -> None:
+    first = make_proposal(blob=b"first", review_id="rev_1")
+    add_proposals(store, first)
+    store.write(lambda t: t.drop_proposals("run_1"))
+
+    again = make_proposal(blob=b"again", review_id="rev_2")
+    assert store.write(lambda t: t.add_proposal(again)) == again
+
+    assert store.read(lambda r: r.proposal(again.key)) == again
+    dropped = store.read(lambda r: r.proposal_of("rev_1"))
+    assert dropped == first.model_copy(update={"settled": True})
+    store.write(lambda t: t.drop_proposals("run_1"))
+    assert store.read(lambda r: r.proposal(again.key)) is None

@@ -181,6 +181,15 @@ def test_a_second_process_is_refused_until_the_first_is_killed(url: str) -> None
     assert told(*start(try_to_open, url)) == ["open"]
 
 
+def test_a_holder_whose_name_cannot_be_read_is_still_a_holder(url: str, tmp_path: Path) -> None:
+    with closing(open_store(url)):
+        (tmp_path / "hitl.db.lock").write_text("")
+
+        assert holder(url) == Holder(pid=0)
+        with pytest.raises(StoreInUse, match="by another process;"):
+            open_store(url)
+
+
 def test_one_file_has_one_lock_whatever_it_is_called(url: str, tmp_path: Path) -> None:
     with closing(open_store(url)):
         (tmp_path / "alias.db").symlink_to(tmp_path / "hitl.db")
