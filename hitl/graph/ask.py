@@ -1,5 +1,6 @@
 """Putting a proposal before a person: the review, its hash, and what is frozen with it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -7,6 +8,7 @@ from hitl.canonical import canonical_json
 from hitl.graph.assess import Assessment, frozen_facts
 from hitl.graph.blob import freeze
 from hitl.graph.effects import proposal
+from hitl.graph.inside import acted
 from hitl.graph.presentation import (
     default_title,
     fill,
@@ -27,6 +29,7 @@ from hitl.models import (
     RungOffer,
     StoredProposal,
 )
+from hitl.policy import Remedy
 from hitl.remedy import offers
 from hitl.reviews import proposal_hash
 
@@ -68,8 +71,8 @@ def _review(
     review_id = new_id("rev", now)
     shown = proposal(attempt, found.view, found.elided, review_id=review_id, blob=blob)
     hashed = proposal_hash(shown)
-    rungs = _rungs(attempt, now) if blocking else ()
     here = found.verdict.checkpoint
+    rungs = _rungs(attempt, attempt.ladder, now) if blocking else ()
     review = Review(
         id=review_id,
         run_id=session.run.id,
@@ -89,7 +92,7 @@ def _review(
         opened_at=now,
         due_at=now + here.due_in if here.due_in else None,
         expires_at=now + here.expires_in if blocking and here.expires_in else None,
-        on_expiry=RemedyKind(here.on_expiry.kind),
+        on_expiry=_rungs(attempt, (here.on_expiry,), now)[0].kind,
         initiator=session.run.initiator,
     )
     row = found.row.model_copy(update={"review_id": review_id})
@@ -107,9 +110,13 @@ def _review(
     return review, stored, row
 
 
-def _rungs(attempt: Attempt, now: datetime) -> tuple[RungOffer, ...]:
+def _rungs(attempt: Attempt, ladder: Sequence[Remedy], now: datetime) -> tuple[RungOffer, ...]:
+    """Return what is left of a ladder; what would repeat an effect is not offered."""
+    repeats = (RemedyKind.RETRY, RemedyKind.ROLLBACK)
+    if any(rung.kind in repeats for rung in ladder) and acted(attempt) is not None:
+        ladder = [rung for rung in ladder if rung.kind not in repeats]
     return offers(
-        attempt.ladder,
+        ladder,
         attempt.used,
         opened_at=opened_at(list(attempt.denied), now),
         now=now,

@@ -15,6 +15,7 @@ from langgraph.errors import ParentCommand
 from hitl.graph.ask import question
 from hitl.graph.assess import Assessment, assess
 from hitl.graph.context import running
+from hitl.graph.inside import undo_denied
 from hitl.graph.lg import (
     BASE_KEY,
     SHARD_KEY,
@@ -87,6 +88,8 @@ def _after(task: GatedTask) -> Generator[Asks, Any, Settled]:
     """Gate a step that ran: what is withheld is what it returned."""
     attempt = Attempt.of(task, Place.AFTER)
     if attempt.withheld is None:
+        if undo := undo_denied(attempt):
+            yield undo
         ask, asked = _body(attempt)
         ran = task.with_handoff((yield ask))
         found = assess(attempt, *view_of_writes(ran.value), ran=ran, said=ask.current.said)

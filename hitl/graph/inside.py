@@ -1,0 +1,79 @@
+"""What happened inside a child graph, as its steps' gate rows tell."""
+
+from collections.abc import Iterator
+
+from hitl.graph.session import FAN_OUT, Work
+from hitl.graph.signals import NeedsAttention, no_sentence
+from hitl.graph.task import Attempt
+from hitl.models import GateRow, Place, StepName
+from hitl.ports import Transaction
+
+
+def around(name: StepName) -> Iterator[tuple[str, int]]:
+    """Yield (step path, shard) of the child graphs a step is in, the innermost first."""
+    path, shard = name.step, name.shard
+    while "/" in path:
+        path, shard = path.rpartition("/")[0], shard // FAN_OUT
+        yield path, shard
+
+
+def acted(attempt: Attempt) -> str | None:
+    """Return the step whose effect a withheld result rests on: it must not be tried again; or None.
+
+    It is the step itself when it also has a gate before it, or a step inside the child graph.
+    """
+    if attempt.place is Place.AFTER and attempt.task.spec.before:
+        return attempt.name.step
+    return _acted_among(_rows(attempt))
+
+
+def undo_denied(attempt: Attempt) -> Work | None:
+    """Return the work that undoes what the denied try of a child graph left behind, or None.
+
+    Its steps are come to again: they hear of the no, and what they used of their ladders stays used.
+
+    Raises:
+        NeedsAttention: An effect inside already happened; running again would repeat it.
+    """
+    if not attempt.denied or not attempt.task.spec.is_graph:
+        return None
+    review, decision = attempt.denied[-1]
+    rows = _rows(attempt)
+    left = [r for r in rows if r.undone_at is None]
+    if any(r.superseded_by == decision.decision_id for r in rows):
+        return None
+    step = _acted_among(left)
+    if step is not None:
+        raise NeedsAttention(
+            review.id,
+            f"{no_sentence(review)} Running {attempt.name.step!r} again would repeat step {step!r},"
+            " whose effect already happened; undo it by hand, then restart the run or stop it.",
+        )
+    return _undoing(attempt, [r.id for r in left], decision.decision_id)
+
+
+def _undoing(attempt: Attempt, rows: list[str], decision_id: str) -> Work:
+    session = attempt.task.session
+    now = session.wiring.clock()
+
+    def work(t: Transaction) -> None:
+        t.check_epoch(session.run.id, session.epoch)
+        t.undo_gates(session.run.id, rows, at=now, by_decision=decision_id)
+
+    return work
+
+
+def _acted_among(rows: list[GateRow]) -> str | None:
+    done = (r for r in rows if r.name.place is Place.BEFORE and r.committed_at and not r.undone_at)
+    return next((r.name.step for r in done), None)
+
+
+def _rows(attempt: Attempt) -> list[GateRow]:
+    """Return the rows of steps inside this task's child graph, in order of commit."""
+    task = attempt.task
+    if not task.spec.is_graph:
+        return []
+    here = (task.spec.path, task.shard)
+    rows = task.session.wiring.store.read(lambda r: r.gates(task.session.run.id))
+    root = task.facts.root_checkpoint_id
+    return [r for r in rows if r.root_checkpoint_id == root and here in around(r.name)]
