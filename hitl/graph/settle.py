@@ -4,7 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pydantic import JsonValue
+
 from hitl.audit import entry
+from hitl.errors import InvalidAnswer
 from hitl.graph.answers import in_place_of
 from hitl.graph.ask import VIEW_TYPE, spot_check
 from hitl.graph.assess import Assessment, thawed_write
@@ -201,7 +204,7 @@ def after_no(attempt: Attempt, stored: StoredProposal, review: Review) -> dict[s
     said = no_sentence(review)
     match decision.remedy:
         case RemedyKind.ANSWER | RemedyKind.TAKEOVER:
-            return attempt.task.spec.form.update(review.id, decision.answer)
+            return _own_answer(attempt, review, decision.answer)
         case RemedyKind.ROLLBACK:
             raise RollBack(review.id, said)
         case RemedyKind.STOP | None:
@@ -212,6 +215,18 @@ def after_no(attempt: Attempt, stored: StoredProposal, review: Review) -> dict[s
                 f"Step {review.name.step!r} was to be retried at a place that allows no retry;"
                 " stop the run or restart it.",
             )
+
+
+def _own_answer(attempt: Attempt, review: Review, answer: JsonValue) -> dict[str, Any]:
+    try:
+        return attempt.task.spec.form.update(review.id, answer)
+    except InvalidAnswer as problem:
+        # It fitted the schema that was shown, but not the type: nobody can decide it again.
+        raise NeedsAttention(
+            review.id,
+            f"The answer {review.decision and review.decision.by} gave in review {review.id!r} does"
+            f" not fit step {review.name.step!r}: {problem} Restart the run or stop it.",
+        ) from problem
 
 
 def withheld(
