@@ -27,6 +27,7 @@ from hitl.graph.session import Session, Wiring
 from hitl.graph.signals import Halt, NeedsAttention, RollBack
 from hitl.graph.task import turn_standing
 from hitl.models import Mail, RunRecord, RunStatus
+from hitl.policy import run_coin
 from hitl.ports import Transaction
 from hitl.reviews import supersede
 
@@ -156,20 +157,51 @@ class Driver:
         """Mark the orders as done and give the run back, its status unchanged."""
         self._finish_mail(advance)
 
-    def adopt(self, run_id: str) -> None:
-        """Make a run of a LangGraph thread that was not started through hitl."""
-        if self.store.read(lambda r: r.find_run(run_id)) is not None:
-            return
-        now = self.wiring.clock()
-        run = RunRecord(
+    def has_snapshots(self, run_id: str) -> bool:
+        """Return whether LangGraph knows a thread of this id."""
+        return self.saver.get_tuple(_root(run_id)) is not None
+
+    def new_run(self, run_id: str, initiator: str | None) -> RunRecord:
+        """Return the record of a run that begins now."""
+        wiring, now = self.wiring, self.wiring.clock()
+        return RunRecord(
             id=run_id,
-            workflow=self.wiring.workflow,
-            workflow_version=self.wiring.version,
-            policy_hash=self.wiring.policy_hash,
+            workflow=wiring.workflow,
+            workflow_version=wiring.version,
+            policy_hash=wiring.policy_hash,
+            initiator=initiator,
             created_at=now,
             updated_at=now,
+            full_spot_check=run_coin(wiring.secret, run_id) < wiring.policy.spot_check_runs,
         )
-        self.store.write(lambda t: t.add_run(run, None))
+
+    def adopt(
+        self, run_id: str, *, initiator: str | None = None, call: tuple[str, bytes] | None = None
+    ) -> None:
+        """Make a run of a LangGraph thread that was not started through hitl; its first turn is over.
+
+        Args:
+            run_id: The thread's id.
+            initiator: Who calls.
+            call: What later advances need again (see `entry`).
+        """
+        run = self.new_run(run_id, initiator)
+
+        def work(t: Transaction) -> None:
+            if t.find_run(run_id) is not None:
+                return
+            t.add_run(run, call)
+            said = entry(
+                "run.adopted",
+                at=run.created_at,
+                actor=initiator or "engine",
+                run_id=run_id,
+                subject=run_id,
+                policy_hash=run.policy_hash,
+            )
+            t.append_audit(run_id, said)
+
+        self.store.write(work)
 
     # -- how it ended ---------------------------------------------------------------------------
 

@@ -15,7 +15,6 @@ from hitl.graph.leases import OWNER
 from hitl.graph.session import Session
 from hitl.ids import new_id
 from hitl.models import MailKind, RunRecord, RunStatus
-from hitl.policy import run_coin
 from hitl.ports import Transaction
 from hitl.reviews import supersede
 
@@ -42,7 +41,8 @@ def enter(
 ) -> Entry:
     """Open an advance for a caller's input.
 
-    A new thread id is a new run. New input on a run opens a turn, and what was waiting is superseded.
+    A new thread id is a new run; a thread that LangGraph knows becomes one. New input on a run opens
+    a turn, and what was waiting is superseded.
 
     Args:
         driver: The workflow's driver.
@@ -58,17 +58,36 @@ def enter(
     conf = config.get("configurable", {})
     _refuse_snapshots(conf)
     run_id = str(conf.get("thread_id") or new_id("run", driver.wiring.clock()))
-    known = driver.store.read(lambda r: r.find_run(run_id))
-    if known is None:
-        frozen = _frozen(driver, input, config, in_loop=in_loop)
-        epoch = _begin(driver, run_id, frozen, initiator)
-        return Entry(driver.taken(run_id, epoch, config), lambda: input)
+    if driver.store.read(lambda r: r.find_run(run_id)) is None:
+        if not driver.has_snapshots(run_id):
+            frozen = _frozen(driver, input, config, in_loop=in_loop)
+            epoch = _begin(driver, run_id, frozen, initiator)
+            return Entry(driver.taken(run_id, epoch, config), lambda: input)
+        call = _frozen(driver, None, config, in_loop=in_loop)
+        driver.adopt(run_id, initiator=initiator, call=call)
     advance = driver.open(run_id, config)
     try:
         return _continue(driver, advance, input, config, in_loop=in_loop)
     except BaseException:
         driver.give_back(advance)
         raise
+
+
+def refuse_old_snapshot(driver: Driver, conf: dict[str, Any]) -> None:
+    """Refuse an update of a snapshot that is not the newest: it would undo what was decided since.
+
+    Raises:
+        ResumeRefused: It is an older one, or none at all.
+    """
+    wanted = conf.get("checkpoint_id")
+    place = {"thread_id": conf["thread_id"], "checkpoint_ns": conf.get("checkpoint_ns", "")}
+    newest = driver.saver.get_tuple({"configurable": place}) if wanted else None
+    if wanted and (newest is None or newest.checkpoint["id"] != wanted):
+        raise ResumeRefused(
+            f"Snapshot {wanted!r} is not the newest of run {conf['thread_id']!r}: to update it would"
+            " undo what was decided since. Nothing was written. Leave `checkpoint_id` out to update"
+            " the run as it stands, or deny a review with the remedy rollback."
+        )
 
 
 def _refuse_snapshots(conf: dict[str, Any]) -> None:
@@ -81,18 +100,8 @@ def _refuse_snapshots(conf: dict[str, Any]) -> None:
 
 
 def _begin(driver: Driver, run_id: str, frozen: tuple[str, bytes], initiator: str | None) -> int:
-    wiring = driver.wiring
-    now = wiring.clock()
-    run = RunRecord(
-        id=run_id,
-        workflow=wiring.workflow,
-        workflow_version=wiring.version,
-        policy_hash=wiring.policy_hash,
-        initiator=initiator,
-        created_at=now,
-        updated_at=now,
-        full_spot_check=run_coin(wiring.secret, run_id) < wiring.policy.spot_check_runs,
-    )
+    run = driver.new_run(run_id, initiator)
+    now = run.created_at
 
     def work(t: Transaction) -> int:
         t.add_run(run, frozen)

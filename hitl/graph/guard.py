@@ -10,8 +10,9 @@ from langgraph.pregel import Pregel
 from hitl.audit import entry as audit_entry
 from hitl.errors import RunStopped
 from hitl.graph.driver import Advance, Driver
-from hitl.graph.entry import Entry, enter, next_input
+from hitl.graph.entry import Entry, enter, next_input, refuse_old_snapshot
 from hitl.graph.lg import SESSION_KEY
+from hitl.graph.session import Session, Work
 from hitl.graph.signals import NeedsAttention
 from hitl.models import RunStatus
 from hitl.ports import Transaction
@@ -89,10 +90,9 @@ class Guarded(Pregel[Any, Any, Any, Any]):
             return super().bulk_update_state(config, supersteps)
         advance = self._taken_for_update(config)
         try:
-            done = super().bulk_update_state(advance.config, supersteps)
+            return super().bulk_update_state(advance.config, supersteps)
         finally:
-            _updated(self.hitl_driver, advance)
-        return done
+            self.hitl_driver.give_back(advance)
 
     async def abulk_update_state(
         self, config: RunnableConfig, supersteps: Sequence[Sequence[Any]]
@@ -102,15 +102,17 @@ class Guarded(Pregel[Any, Any, Any, Any]):
             return await super().abulk_update_state(config, supersteps)
         advance = await asyncio.to_thread(self._taken_for_update, config)
         try:
-            done = await super().abulk_update_state(advance.config, supersteps)
+            return await super().abulk_update_state(advance.config, supersteps)
         finally:
-            await asyncio.to_thread(_updated, self.hitl_driver, advance)
-        return done
+            await asyncio.to_thread(self.hitl_driver.give_back, advance)
 
     def _taken_for_update(self, config: RunnableConfig) -> Advance:
-        run_id = str(config["configurable"]["thread_id"])
-        self.hitl_driver.adopt(run_id)
-        return self.hitl_driver.open(run_id, ensure_config(config))
+        driver, conf = self.hitl_driver, config["configurable"]
+        refuse_old_snapshot(driver, conf)
+        driver.adopt(str(conf["thread_id"]))
+        advance = driver.open(str(conf["thread_id"]), ensure_config(config))
+        advance.session.with_snapshot = _updated_by_hand(advance.session)
+        return advance
 
 
 def guarded(graph: Pregel[Any, Any, Any, Any], driver: Driver) -> Any:
@@ -132,25 +134,25 @@ def _raise_halt(advance: Advance) -> None:
         raise RunStopped(advance.session.run.id, status.value, advance.halted.sentence)
 
 
-def _updated(driver: Driver, advance: Advance) -> None:
-    session = advance.session
-    now = driver.wiring.clock()
+def _updated_by_hand(session: Session) -> Work:
+    """Return what is written with the snapshot of an update by hand: what waited no longer stands."""
+    now = session.wiring.clock()
+    run_id = session.run.id
 
     def work(t: Transaction) -> None:
-        t.check_epoch(session.run.id, session.epoch)
-        supersede(t, session.run.id, reason="The run's state was updated by hand.", now=now)
-        t.drop_proposals(session.run.id)
-        t.append_audit(
-            session.run.id,
-            audit_entry(
-                "run.state_updated",
-                at=now,
-                actor="operator",
-                run_id=session.run.id,
-                subject=session.run.id,
-            ),
+        superseded = supersede(t, run_id, reason="The run's state was updated by hand.", now=now)
+        t.drop_proposals(run_id)
+        if superseded:
+            t.set_run(t.run(run_id).model_copy(update={"reason": _AFTER_UPDATE, "updated_at": now}))
+        said = audit_entry(
+            "run.state_updated", at=now, actor="operator", run_id=run_id, subject=run_id
         )
-        t.release_run(session.run.id, session.epoch)
+        t.append_audit(run_id, said)
 
-    driver.leases.let_go(session.run.id)
-    driver.store.write(work)
+    return work
+
+
+_AFTER_UPDATE = (
+    "Its state was updated by hand, so what waited for a person is asked anew; go on with"
+    " `app.invoke(None, ...)`."
+)

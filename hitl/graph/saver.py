@@ -178,10 +178,16 @@ class FencedSaver(SqliteSaver):
         session = config["configurable"].get(SESSION_KEY)
         if session is not None:
             metadata = _with_turn(metadata, session.run.turn)
-        return self._writing(
-            config,
-            lambda _t: super(FencedSaver, self).put(stored, checkpoint, metadata, new_versions),
-        )
+
+        def work(t: Transaction) -> RunnableConfig:
+            if session is not None:
+                session.snapshot_put(t)
+            done: RunnableConfig = super(FencedSaver, self).put(
+                stored, checkpoint, metadata, new_versions
+            )
+            return done
+
+        return self._writing(config, work)
 
     def put(
         self,

@@ -72,6 +72,8 @@ class Session:
         """Reviews of questions whose answers are handed to LangGraph, by task."""
         self.stop_sentence: str | None = None
         """Set by the stop button; gates raise at the next boundary."""
+        self.with_snapshot: Work | None = None
+        """Written in the transaction of the next snapshot: what an update by hand does to the rest."""
         self._lock = threading.Lock()
         self._staged: dict[str, Staged] = {}
         self._visits: dict[tuple[str, Place, int], tuple[int, str]] = {}
@@ -175,6 +177,12 @@ class Session:
             taken = [self._staged.pop(k) for k in ids if k != task_id]
         work = tuple(w for s in taken for w in s.work)
         return work, tuple(s.write for s in taken if s.write is not None)
+
+    def snapshot_put(self, t: Transaction) -> None:
+        """Write what belongs to the next snapshot, in its transaction."""
+        work, self.with_snapshot = self.with_snapshot, None
+        if work is not None:
+            work(t)
 
     def committing(self, t: Transaction, task_id: str, channels: set[str]) -> None:
         """Write what belongs to this task, in the transaction of its writes."""
