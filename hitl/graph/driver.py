@@ -19,7 +19,7 @@ from langgraph.types import StateSnapshot
 from hitl.audit import entry
 from hitl.errors import ResumeRefused, RunBusy
 from hitl.graph import questions
-from hitl.graph.leases import OWNER, Leases
+from hitl.graph.leases import Leases, owner
 from hitl.graph.lg import CHANNEL, EPOCH_KEY, SESSION_KEY, with_configurable
 from hitl.graph.rollback import find_target, roll_back
 from hitl.graph.saver import TURN_KEY, FencedSaver
@@ -79,7 +79,7 @@ class Driver:
 
     def _try(self, run_id: str) -> int | None:
         now = self.wiring.clock()
-        return self.store.write(lambda t: t.claim_run(run_id, OWNER, now=now, lease=LEASE))
+        return self.store.write(lambda t: t.claim_run(run_id, owner(), now=now, lease=LEASE))
 
     def open(self, run_id: str, config: RunnableConfig, *, wait: float = _BUSY_WAIT) -> Advance:
         """Take the run and return the advance, its config ready for LangGraph.
@@ -88,10 +88,10 @@ class Driver:
             RunBusy: Another thread or process is advancing it.
             ResumeRefused: It is a run of another workflow.
         """
-        owner = self.store.read(lambda r: r.run(run_id)).workflow
-        if owner != self.wiring.workflow:
+        whose = self.store.read(lambda r: r.run(run_id)).workflow
+        if whose != self.wiring.workflow:
             raise ResumeRefused(
-                f"Run {run_id!r} belongs to workflow {owner!r}; this is {self.wiring.workflow!r}."
+                f"Run {run_id!r} belongs to workflow {whose!r}; this is {self.wiring.workflow!r}."
                 " Nothing was run."
             )
         epoch = self.claim(run_id, wait=wait)

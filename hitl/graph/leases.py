@@ -7,8 +7,12 @@ from datetime import timedelta
 
 from hitl.ports import Clock, Store
 
-OWNER = f"pid{os.getpid()}-{secrets.token_hex(4)}"
-"""This process, as the holder of leases."""
+_SALT = secrets.token_hex(4)
+
+
+def owner() -> str:
+    """Return this process's name as a holder of leases; a forked child has its own."""
+    return f"pid{os.getpid()}-{_SALT}"
 
 
 class Leases:

@@ -33,9 +33,12 @@ class Workflow:
         notes: What to know before the first run, one sentence each.
     """
 
-    def __init__(self, base: Any, wiring: Wiring, *, context: Any) -> None:
+    def __init__(
+        self, base: Any, wiring: Wiring, *, context: Any, give_back: Callable[[], None]
+    ) -> None:
         self._wiring = wiring
         self._context = context
+        self._give_back: Callable[[], None] | None = give_back
         self.store = wiring.store
         self.clock = wiring.clock
         self.name = wiring.workflow
@@ -239,12 +242,14 @@ class Workflow:
             self.close()
 
     def close(self) -> None:
-        """Stop the engine, finish what is under way, and close the store."""
+        """Stop the engine, finish what is under way, and let go of the store. Twice is fine."""
         if self._engine is not None:
             self._engine.stop()
             self._engine = None
         self._driver.leases.close()
-        self.store.close()
+        if self._give_back is not None:
+            self._give_back()
+            self._give_back = None
 
 
 async def _exhaust(stream: AsyncIterator[Any]) -> None:

@@ -8,7 +8,7 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from hitl.errors import ConfigurationError
 from hitl.graph.accuracy import Accuracy
-from hitl.graph.leases import OWNER
+from hitl.graph.leases import owner
 from hitl.graph.lg import serde_allowlist
 from hitl.graph.seam import compiled, nodes, workflow_version
 from hitl.graph.session import Wiring
@@ -16,7 +16,7 @@ from hitl.policy import Checkpoint, EscalationPolicy
 from hitl.ports import Clock, Store
 from hitl.reviews import utcnow
 from hitl.runtime.workflow import Workflow
-from hitl.stores import open_store
+from hitl.stores import borrow, give_back
 
 DEFAULT_STORE = "sqlite:///hitl.db"
 _SPOT_CHECKS = 0.02
@@ -64,12 +64,12 @@ def wrap(
                 f"A calibrator names step {checkpoint!r}; the graph has {', '.join(map(repr, sorted(steps)))}."
             )
     title = name or _name_of(base)
-    opened = open_store(store, clock=clock) if isinstance(store, str) else store
-    return Workflow(
-        base,
-        _wiring(base, rules, opened, clock, title, calibrators or {}, allow_types),
-        context=context,
-    )
+    if not isinstance(store, str):
+        wiring = _wiring(base, rules, store, clock, title, calibrators or {}, allow_types)
+        return Workflow(base, wiring, context=context, give_back=store.close)
+    opened = borrow(store, clock=clock)
+    wiring = _wiring(base, rules, opened, clock, title, calibrators or {}, allow_types)
+    return Workflow(base, wiring, context=context, give_back=lambda: give_back(opened))
 
 
 def _name_of(graph: Any) -> str:
@@ -97,7 +97,7 @@ def _wiring(
 ) -> Wiring:
     secret = store.write(lambda t: t.set_setting("coin.secret", secrets.token_hex(32)))
     key_id = store.write(lambda t: t.set_setting("coin.key_id", secrets.token_hex(4)))
-    store.write(lambda t: t.break_leases(keep_owner=OWNER))
+    store.write(lambda t: t.break_leases(keep_owner=owner()))
     store.write(lambda t: t.save_policy(policy.content_hash, policy.body()))
     return Wiring(
         workflow=name,
