@@ -69,6 +69,12 @@ def current() -> Current:
     return here
 
 
+def enclosing(run_id: str) -> Current | None:
+    """Return the step of this run that is running around the caller; None outside of any."""
+    here = _CURRENT.get()
+    return here if here is not None and here.run_id == run_id else None
+
+
 def report(
     *,
     confidence: float | None = None,

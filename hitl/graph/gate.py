@@ -20,12 +20,14 @@ from hitl.graph.lg import (
     BASE_KEY,
     SHARD_KEY,
     StandingChannel,
+    as_update,
     callable_node,
     collecting,
     is_async_only,
     isolate,
     park,
     park_id,
+    surrounding,
     with_configurable,
     write_channel,
 )
@@ -134,7 +136,7 @@ def _park(review: Review) -> None:
 def _body(attempt: Attempt) -> tuple[RunBody, Any]:
     task = attempt.task
     used = task.session.answers_used(task.facts.task_id)
-    config, asked = isolate(task.config, attempt.number, used)
+    config, asked = isolate(task.config, attempt.number, used, resumes=task.spec.resumes)
     if task.spec.is_graph:
         inside = {BASE_KEY: task.standing.dump(), SHARD_KEY: task.shard}
         config = with_configurable(config, **inside)
@@ -192,7 +194,7 @@ def _run(spec: GateSpec, ask: RunBody) -> Ran:
     sink: list[StandingChannel] = []
     started = time.perf_counter()
     try:
-        with running(ask.current), collecting(sink):
+        with running(ask.current), collecting(sink), surrounding(ask.config):
             value, handed_off = spec.body.invoke(ask.state, ask.config), False
     except ParentCommand as handoff:
         value, handed_off = handoff.args[0], True
@@ -203,7 +205,7 @@ async def _arun(spec: GateSpec, ask: RunBody) -> Ran:
     sink: list[StandingChannel] = []
     started = time.perf_counter()
     try:
-        with running(ask.current), collecting(sink):
+        with running(ask.current), collecting(sink), surrounding(ask.config):
             value, handed_off = await spec.body.ainvoke(ask.state, ask.config), False
     except ParentCommand as handoff:
         value, handed_off = handoff.args[0], True
@@ -217,4 +219,4 @@ def _ran(
     if spec.is_graph and sink and sink[0].is_available():
         kept = sink[0].get()
         child = turn_standing(kept, kept.get("turn", 0)) if kept else None
-    return Ran(value, handed_off, child, time.perf_counter() - started)
+    return Ran(as_update(value, spec.fields), handed_off, child, time.perf_counter() - started)

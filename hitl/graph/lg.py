@@ -6,13 +6,15 @@ Nothing outside this module imports a name of LangGraph that starts with an unde
 
 import copy
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any
 
 from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.runnables.config import var_child_runnable_config
+from langgraph._internal._fields import get_cached_annotated_keys, get_update_as_tuples
 from langgraph._internal._runnable import RunnableCallable
 from langgraph._internal._serde import build_serde_allowlist
 from langgraph.channels.base import BaseChannel
@@ -29,7 +31,7 @@ from langgraph.errors import GraphInterrupt
 from langgraph.pregel import Pregel
 from langgraph.pregel._read import ChannelRead, PregelNode
 from langgraph.pregel._write import ChannelWrite, ChannelWriteEntry
-from langgraph.types import Interrupt
+from langgraph.types import Command, Interrupt
 
 CHANNEL = "__hitl__"
 """The private channel of a gated graph that holds the run's standing."""
@@ -100,22 +102,68 @@ def task_facts(config: RunnableConfig) -> TaskFacts:
 
 
 def isolate(
-    config: RunnableConfig, attempt: int, answers_used: int
+    config: RunnableConfig, attempt: int, answers_used: int, *, resumes: bool
 ) -> tuple[RunnableConfig, Counter]:
     """Return a config for one attempt of a body, and the counter of its native interrupts.
 
     Each attempt has its own subgraph namespaces (else a retried subgraph returns what was denied),
     and its own `interrupt()` calls start after the answers that earlier attempts consumed. Cached
     `@task` results are keyed by the live scratchpad's call counter, so that one is moved as well.
+
+    Args:
+        config: The config of the task.
+        attempt: nth attempt, from 1.
+        answers_used: How many answers earlier attempts consumed.
+        resumes: Whether a try after an error goes on in the child graph of the try before it;
+            LangGraph starts a new one.
     """
     conf = config["configurable"]
     live = conf[_SCRATCHPAD]
     asked = Counter(answers_used)
     offset = (attempt - 1) * STRIDE
-    while offset and live.call_counter() < offset - 1:
-        pass
-    scratchpad = replace(live, subgraph_counter=Counter(offset), interrupt_counter=asked)
+    _advance(live.call_counter, offset)
+    _advance(live.subgraph_counter, offset)
+    subgraphs = Counter(offset) if resumes else live.subgraph_counter
+    scratchpad = replace(live, subgraph_counter=subgraphs, interrupt_counter=asked)
     return {**config, "configurable": {**conf, _SCRATCHPAD: scratchpad}}, asked
+
+
+def _advance(counter: Callable[[], int], to: int) -> None:
+    """Let a live counter go on from `to` at the earliest."""
+    while to and counter() < to - 1:
+        pass
+
+
+@contextmanager
+def surrounding(config: RunnableConfig) -> Iterator[None]:
+    """Make `config` what `interrupt()`, `get_config()` and graphs called in the block find."""
+    token = var_child_runnable_config.set(config)
+    try:
+        yield
+    finally:
+        var_child_runnable_config.reset(token)
+
+
+def as_update(value: Any, fields: Sequence[str]) -> Any:
+    """Return what a step returned, a state object in it as the fields LangGraph would write of it.
+
+    An object that was stored comes back with every field set: it would write what the step left
+    alone.
+
+    Args:
+        value: What the step returned.
+        fields: The state's fields; empty when the state is one value.
+    """
+    if isinstance(value, dict) or value is None or not fields:
+        return value
+    if isinstance(value, Command):
+        own = get_cached_annotated_keys(type(value.update))
+        return replace(value, update=as_update(value.update, own)) if own else value
+    if isinstance(value, (list, tuple)):
+        return [as_update(part, fields) for part in value]
+    if get_cached_annotated_keys(type(value)):
+        return dict(get_update_as_tuples(value, fields))
+    return value
 
 
 def with_configurable(config: RunnableConfig, **keys: Any) -> RunnableConfig:
@@ -173,6 +221,12 @@ def state_keys(graph: Pregel[Any, Any, Any, Any]) -> frozenset[str]:
     """Return the names of the user's state channels."""
     keys = graph.stream_channels_asis
     return frozenset([keys] if isinstance(keys, str) else keys)
+
+
+def state_fields(graph: Pregel[Any, Any, Any, Any]) -> tuple[str, ...]:
+    """Return the state's fields, in the graph's order; none when the state is one value."""
+    keys = graph.stream_channels_asis
+    return () if isinstance(keys, str) else tuple(keys)
 
 
 def node_reads(node: PregelNode) -> frozenset[str]:

@@ -22,6 +22,7 @@ from hitl.graph.lg import (
     node_reads,
     replace_body,
     shallow_copy,
+    state_fields,
     state_keys,
     visible_nodes,
 )
@@ -130,6 +131,8 @@ def _spec(
         name=name,
         body=body,
         is_graph=isinstance(body, Pregel),
+        resumes=isinstance(body, Pregel) and _may_ask(wiring, f"{path}/"),
+        fields=state_fields(graph),
         reads_all=node_reads(graph.nodes[name]) >= keys,
         through=through,
         form=_form(graph, keys),
@@ -137,6 +140,12 @@ def _spec(
         after=after if after or before else (Checkpoint(path),),
         before=before,
     )
+
+
+def _may_ask(wiring: Wiring, inside: str) -> bool:
+    policy = wiring.policy
+    declared = any(c.step.startswith(inside) for c in policy.checkpoints)
+    return not wiring.shadow and (declared or policy.reliability_below is not None)
 
 
 def _form(graph: Graph, keys: frozenset[str]) -> AnswerForm:

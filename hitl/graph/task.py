@@ -11,7 +11,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from hitl.canonical import content_hash
 from hitl.errors import ConfigurationError
 from hitl.graph.answers import AnswerForm
-from hitl.graph.context import Current
+from hitl.graph.context import Current, enclosing
 from hitl.graph.lg import BASE_KEY, SESSION_KEY, SHARD_KEY, TaskFacts, read_channel, task_facts
 from hitl.graph.presentation import input_view
 from hitl.graph.session import FAN_OUT, Session, Wiring, Work, attempts_before, opened_at
@@ -42,6 +42,11 @@ class GateSpec:
     body: Runnable[Any, Any]
     is_graph: bool
     """Whether the body is a child graph with gates of its own."""
+    resumes: bool
+    """Whether a try after an error goes on in that graph where it failed, because a gate in it may
+    have asked: what a person said yes to must not be lost. LangGraph would start the graph anew."""
+    fields: tuple[str, ...]
+    """The state's fields, in the graph's order; empty when the state is one value."""
     reads_all: bool
     """Whether the step is given its graph's whole state: only then can a yes cover the prefix."""
     through: bool
@@ -192,9 +197,16 @@ class Attempt:
             attempt=self.number,
             keyed=self._effect_key,
             ends=self._deadline,
-            denials=self.denials,
+            denials=self._heard(),
             name=self.name,
         )
+
+    def _heard(self) -> tuple[Denial, ...]:
+        """Return the noes that reach the body: a no to a child graph is heard by its steps."""
+        outer = enclosing(self.task.session.run.id)
+        if outer is None or not outer.denials:
+            return self.denials
+        return tuple(sorted({*outer.denials, *self.denials}, key=lambda d: d.at))
 
     def _deadline(self) -> datetime | None:
         wiring = self.task.session.wiring
