@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, HTTPException, Request
+from starlette.requests import ClientDisconnect
 
 MOST_BYTES = 512 * 1024
 MOST_FIELDS = 500
@@ -33,14 +34,18 @@ async def read_form(request: Request) -> PostedForm:
     """Read a form.
 
     Raises:
-        HTTPException: 411 without a length, 413 over 512 KiB, 400 for more than 500 fields.
+        HTTPException: 411 without a length, 413 over 512 KiB, 400 for more than 500 fields, or a form
+            that broke off.
     """
     length = request.headers.get("content-length", "")
     if not length.isdecimal():
         raise HTTPException(411, "The form did not say how long it is. Nothing was saved.")
     if int(length) > MOST_BYTES:
         raise HTTPException(413, "The form is over 512 KiB. Nothing was saved.")
-    sent = await request.form(max_files=0, max_fields=MOST_FIELDS, max_part_size=MOST_BYTES)
+    try:
+        sent = await request.form(max_files=0, max_fields=MOST_FIELDS, max_part_size=MOST_BYTES)
+    except ClientDisconnect:
+        raise HTTPException(400, "The form broke off. Nothing was saved.") from None
     fields: dict[str, list[str]] = {}
     for name, value in sent.multi_items():
         if isinstance(value, str):

@@ -13,7 +13,6 @@
   let renewedAt = performance.now();
   let clock = 0;
   let unseen = new Set();
-  let watcher = null;
 
   root.classList.add("js");
 
@@ -38,26 +37,25 @@
   const appeared = () => {
     shownAt = renewedAt = performance.now();
     nameTab();
-    watchLooks();
+    listLooks();
     startUndoClock();
   };
 
   // Approve counts once what there is to look at was on screen: all of it where the risk is high, the
   // evidence on a small screen, where it starts below the fold.
-  const watchLooks = () => {
-    watcher?.disconnect();
+  const listLooks = () => {
     const small = matchMedia("(max-width: 760px)").matches;
     const wanted = $('main[data-risk="high"]') ? "[data-look]" : small ? '[data-look="evidence"]' : null;
     unseen = new Set(wanted && $("#approve") ? $$(wanted) : []);
-    if (!unseen.size) return;
-    watcher = new IntersectionObserver((entries) => {
-      for (const e of entries) {
-        const bar = $("#decide")?.getBoundingClientRect().top ?? innerHeight;
-        if (e.isIntersecting && e.boundingClientRect.top < bar - 40) unseen.delete(e.target);
-      }
-    }, { threshold: [0, 0.25, 0.5, 1] });
-    unseen.forEach((section) => watcher.observe(section));
   };
+  const look = () => {
+    const bar = $("#decide")?.getBoundingClientRect().top ?? innerHeight;
+    for (const section of unseen) {
+      const { top, bottom, height } = section.getBoundingClientRect();
+      if (Math.min(bottom, bar) - Math.max(top, 52) >= Math.min(160, height * 0.9)) unseen.delete(section);
+    }
+  };
+  addEventListener("scroll", look, { passive: true });
 
   const startUndoClock = () => {
     clearInterval(clock);
@@ -77,6 +75,7 @@
   const held = (form) => {
     if (busy) return "One moment: the last answer is on its way.";
     if (performance.now() - shownAt < ARM_MS) return "Too quick: this review has only just appeared.";
+    if (form.id === "approve") look();
     if (form.id === "approve" && unseen.size) {
       const first = unseen.values().next().value;
       first.scrollIntoView({ block: "center" });

@@ -4,6 +4,7 @@ from datetime import timedelta
 import pytest
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
+from starlette.types import Message
 
 from review_ui import assets, create_app, deciding, doorway, pages
 from review_ui.door import MOST_SESSIONS, Door
@@ -271,6 +272,36 @@ def test_a_form_without_a_length_is_refused(client: TestClient, desk: Desk) -> N
     )
 
     assert answer.status_code == 411
+
+
+async def test_a_form_that_breaks_off_saves_nothing_and_is_no_incident(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk.open(make_review())
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/reviews/rev_1/claim",
+        "query_string": b"",
+        "headers": [
+            (b"host", b"127.0.0.1"),
+            (b"content-length", b"100"),
+            (b"content-type", b"application/x-www-form-urlencoded"),
+        ],
+    }
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send_back(message: Message) -> None:
+        sent.append(message)
+
+    await create_app(desk.queue, clock=desk.clock)(scope, receive, send_back)
+
+    assert sent[0]["status"] == 400
+    assert desk.queue.get("rev_1").holder is None
+    assert caplog.records == []
 
 
 def test_the_posted_fields_name_nobody_and_set_nothing_else(client: TestClient, desk: Desk) -> None:
