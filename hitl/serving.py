@@ -92,6 +92,7 @@ def _bind(port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((LOOPBACK, port))
+        listener.listen()  # who is told the address may come at once, and waits for the app
     except OSError as problem:
         listener.close()
         raise ConfigurationError(
