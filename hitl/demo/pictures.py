@@ -58,7 +58,7 @@ def cheque_picture(face: Face, position: int | None = None) -> bytes:
         picture = picture.copy()
         _frame(ImageDraw.Draw(picture), _box(position - 1))
     out = BytesIO()
-    picture.save(out, "PNG", compress_level=3)
+    picture.save(out, "PNG", compress_level=1)
     return out.getvalue()
 
 
