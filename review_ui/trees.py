@@ -120,8 +120,7 @@ def _list(value: list[JsonValue], label: str, depth: int, name: str) -> Node:
     children = tuple(
         tree(child, str(i), depth=depth + 1) for i, child in enumerate(value[:MOST_ITEMS], 1)
     )
-    note = _rest(len(value), "item") or counted(len(value), "item")
-    return Node(label, kind="list", note=note, children=children, name=name)
+    return Node(label, kind="list", note=_rest(len(value), "item"), children=children, name=name)
 
 
 def _rest(n: int, noun: str) -> str:
