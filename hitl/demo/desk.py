@@ -18,6 +18,7 @@ from hitl.demo.cheques import Batch, Cheque
 from hitl.demo.digits import DIGITS_PER_CHEQUE, DigitReader, Lesson
 from hitl.demo.pictures import Face, cheque_picture
 from hitl.demo.rules import CHECK, PAY, READ, desk_policy, findings
+from hitl.errors import NotFound
 from hitl.ports import Store
 
 WORKFLOW = "cheque-desk"
@@ -192,7 +193,17 @@ class Desk:
         return f"cheque-{self.batch.seed}-{number:04d}"
 
     def start(self, cheque: Cheque) -> hitl.Run:
-        """Process one cheque; return when its run ends or parks."""
+        """Process one cheque; return when its run ends or parks. One begun before is not begun again."""
+        begun = self.begun(cheque.face.number)
+        if begun is not None:
+            return begun
         return self.app.start(
             first_state(cheque), run_id=self.run_id(cheque.face.number), by="the mail room"
         )
+
+    def begun(self, number: int) -> hitl.Run | None:
+        """Return the run of cheque `number`, or None if it was not started yet."""
+        try:
+            return self.app.run(self.run_id(number))
+        except NotFound:
+            return None

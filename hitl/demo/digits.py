@@ -155,7 +155,7 @@ def split(seed: int) -> Split:
     return Split(order[:KNOWN], order[KNOWN:])
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=32)
 def learn(seed: int) -> Lesson:
     """Return the working reader of this seed (>= 0), calibrated. Takes about a fifth of a second."""
     parts, data = split(seed), handwriting()

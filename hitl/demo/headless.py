@@ -72,7 +72,7 @@ def run_headless(
             reviewer_accuracy=reviewer_accuracy,
         )
         try:
-            outcome = _process(desk, reviewer, progress)
+            outcome = process(desk, reviewer, progress=progress)
         finally:
             desk.app.close()
     found = figures(
@@ -85,13 +85,22 @@ def run_headless(
     return Headless(found, outcome.elsewhere, REPEATS if work.repeats else "")
 
 
-def _process(desk: Desk, reviewer: SimulatedReviewer, progress: Progress | None) -> Outcome:
+def process(
+    desk: Desk, reviewer: SimulatedReviewer, *, progress: Progress | None = None
+) -> Outcome:
+    """Take every cheque of the desk to its end, in this thread; those begun earlier go on.
+
+    Raises:
+        RuntimeError: A run failed.
+    """
     for done, cheque in enumerate(desk.batch.cheques, start=1):
         run = desk.start(cheque)
         while run.status is RunStatus.WAITING:
             for review in run.reviews():
                 reviewer.decide(desk.app.queue, review, desk.batch, cheque=cheque.face.number)
-            run.wait(timeout=0)  # what waits for this decision goes on here; it may park again
+            run.wait(timeout=0)  # what waits for these decisions goes on here; it may park again
+        if run.status not in (RunStatus.DONE, RunStatus.STOPPED):
+            raise RuntimeError(f"The run {run.id!r} is {run.status.value}: {run.reason}")
         if progress is not None:
             progress(done, len(desk.batch.cheques))
     return observe(desk)
