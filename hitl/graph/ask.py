@@ -153,11 +153,17 @@ def _presentation(
         reliability_before=found.row.reliability_before,
         reliability_now=found.row.reliability_after,
         unknown_steps=found.row.unknown_steps,
+        reliability_floor=_floor(attempt, here.reliability_below),
         reset_to=found.reset_to,
         reset_basis="declared" if reviewer is not None else "assumed",
         answer_schema=_answer_schema(attempt, rungs, update),
         denials=attempt.denials,
     )
+
+
+def _floor(attempt: Attempt, own: float | None) -> float | None:
+    whole = attempt.task.session.wiring.policy.reliability_below
+    return max((f for f in (own, whole) if f is not None), default=None)
 
 
 def _yes(place: Place) -> str:
