@@ -238,6 +238,9 @@ class Driver:
 
     def _parked(self, advance: Advance) -> tuple[RunStatus, str, StateSnapshot | None]:
         snapshot = self.snapshot_of(advance.config)
+        if advance.session.has_questions:
+            asked = list(questions.pending(snapshot))
+            self.store.write(lambda t: questions.settle_answered(t, advance.session, asked))
         if snapshot.interrupts:
             return RunStatus.WAITING, "", snapshot
         if snapshot.next:

@@ -17,7 +17,7 @@ from hitl.audit import entry
 from hitl.canonical import canonical_json, content_hash
 from hitl.graph.blob import digest
 from hitl.graph.presentation import fill
-from hitl.graph.session import Session
+from hitl.graph.session import Session, executed
 from hitl.graph.signals import StopRun, no_sentence
 from hitl.graph.view import view_of
 from hitl.ids import new_id
@@ -107,6 +107,19 @@ def answers(reader: Reader, session: Session, asked: list[Asked]) -> dict[str, A
         found[question.interrupt.id] = decision.answer if decision.has_answer else yes
         session.delivering.setdefault(question.task_id, []).append(review.id)
     return found
+
+
+def settle_answered(t: Transaction, session: Session, asked: list[Asked]) -> None:
+    """Mark the answers as delivered that were given and whose questions are gone.
+
+    A later attempt of a child graph runs where LangGraph's snapshots do not show it: its question is
+    known by the task of the child graph, the answer is stored with the task that asked.
+    """
+    pending_now = {_key(session, question) for question in asked}
+    for stored in t.open_proposals(session.run.id):
+        gone = stored.key.place is Place.QUESTION and stored.key not in pending_now
+        if gone and t.review(stored.review_id).decision is not None:
+            executed(stored.review_id)(t)
 
 
 def close_answered(

@@ -143,6 +143,11 @@ class Session:
         """Whether any proposal of the run is withheld."""
         return bool(self._open)
 
+    @property
+    def has_questions(self) -> bool:
+        """Whether this advance began with a question whose answer was not delivered."""
+        return any(key.place is Place.QUESTION for key in self._open)
+
     def proposal(self, key: ProposalKey) -> StoredProposal | None:
         """Return the withheld proposal of this attempt, or None."""
         return self._open.get(key)

@@ -61,7 +61,7 @@ def saved(output: Any, values: Any) -> Any:
 def test_a_stream_is_the_plain_stream(
     case: Case, colour: str, mode: str, subgraphs: bool, pairs: Pairs, thread: str
 ) -> None:
-    ours, theirs = reversed(pairs(case))
+    theirs, ours = pairs(case)
     modes = [mode, BOUNDARY] if case.parallel else mode
     expected = theirs.streamed(colour, modes, thread=thread, subgraphs=subgraphs)
     seen = ours.streamed(colour, modes, thread=thread, subgraphs=subgraphs)
@@ -72,7 +72,7 @@ def test_a_stream_is_the_plain_stream(
 def test_all_streams_at_once_are_the_plain_streams(
     case: Case, colour: str, pairs: Pairs, thread: str
 ) -> None:
-    ours, theirs = reversed(pairs(case))
+    theirs, ours = pairs(case)
     modes = [*MODES, BOUNDARY] if case.parallel else list(MODES)
     expected = theirs.streamed(colour, modes, thread=thread, subgraphs=True)
     seen = ours.streamed(colour, modes, thread=thread, subgraphs=True)
@@ -83,7 +83,7 @@ def test_all_streams_at_once_are_the_plain_streams(
 def test_output_state_and_work_are_the_plain_graphs(
     case: Case, colour: str, pairs: Pairs, thread: str
 ) -> None:
-    ours, theirs = reversed(pairs(case))
+    theirs, ours = pairs(case)
     expected, plainly = theirs.invoked(colour, thread=thread)
     output, told = ours.invoked(colour, thread=thread)
     assert plain(output) == plain(expected)

@@ -33,8 +33,9 @@ class Scripted(BaseChatModel):
         return self
 
     def _said(self, messages: list[BaseMessage]) -> AIMessage:
-        wrong = AIMessage("DENIED words")
-        return self.tally.end("llm", self.script(messages), wrong=wrong)  # type: ignore[no-any-return]
+        said = self.script(messages)
+        wrong = AIMessage("DENIED words", tool_calls=said.tool_calls)
+        return self.tally.end("llm", said, wrong=wrong)  # type: ignore[no-any-return]
 
     def _generate(
         self,

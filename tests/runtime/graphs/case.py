@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import BaseMessage
 from langgraph.graph import StateGraph
 from langgraph.pregel import Pregel
-from langgraph.types import Command, Send
+from langgraph.types import Command
 from pydantic import BaseModel
 
 import hitl
@@ -19,7 +19,7 @@ Builder = StateGraph[Any, Any, Any, Any]
 
 DENIED = "DENIED"
 """In everything a step returns that must never be committed."""
-_WRONG_NUMBER = -999_999
+WRONG_NUMBER = -999_999
 
 
 class Tally:
@@ -69,8 +69,12 @@ class Tally:
         return [p for p in self.denies if step == p or step.startswith(f"{p}/")]
 
     def times(self, body: str) -> int:
-        """Return how often the body runs for each time the plain graph runs it."""
-        counts = {2 ** len(self.around(path)) for path in self.paths.get(body, ())} or {1}
+        """Return how often the body runs for each time the plain graph runs it.
+
+        Every gate around it says no once. When a child graph runs again, its steps are come to again
+        in the same visit: what was denied in it stays said, and is not denied a second time.
+        """
+        counts = {1 + len(self.around(path)) for path in self.paths.get(body, ())} or {1}
         assert len(counts) == 1, f"{body} runs at places with different gates"
         return counts.pop()
 
@@ -83,25 +87,28 @@ def spoilt(value: Any) -> Any:
         case str():
             return DENIED
         case int() | float():
-            return _WRONG_NUMBER
-        case AIMessage():
-            return AIMessage(DENIED)
-        case BaseMessage():
-            return value.model_copy(update={"content": DENIED})
+            return WRONG_NUMBER
         case dict():
             return {key: spoilt(item) for key, item in value.items()}
         case list() | tuple():
             return type(value)(spoilt(item) for item in value)
+        case _:
+            return _spoilt_object(value)
+
+
+def _spoilt_object(value: Any) -> Any:
+    match value:
+        case BaseMessage():
+            return value.model_copy(update={"content": DENIED})
         case Command():
             return dataclasses.replace(value, update=spoilt(value.update))
-        case Send():
-            return Send(value.node, spoilt(value.arg))
         case BaseModel():
             return value.model_copy(update={k: spoilt(v) for k, v in dict(value).items()})
         case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
             wrong = {f.name: spoilt(getattr(value, f.name)) for f in dataclasses.fields(value)}
             return dataclasses.replace(value, **wrong)
-    raise TypeError(f"Tell the tally how a {type(value).__name__} goes wrong.")
+        case _:
+            raise TypeError(f"Tell the tally how a {type(value).__name__} goes wrong.")
 
 
 @dataclass(frozen=True)
@@ -123,3 +130,8 @@ class Case:
     """Parts of the caller's config besides the thread."""
     types: tuple[type, ...] = ()
     """For `wrap(allow_types=...)`."""
+    resumed: tuple[str, ...] = ()
+    """Bodies of a retried subgraph. LangGraph starts the subgraph anew, one whose gates may ask goes
+    on where it failed: what a person said yes to is not run again."""
+    unsaved: tuple[str, ...] = ()
+    """Fields that LangGraph never saves: any run that parks goes on without them."""

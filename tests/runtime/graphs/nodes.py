@@ -170,7 +170,8 @@ def injected(tally: Tally) -> Graph:
         return tally.end("by_reach", {"log": seen})  # type: ignore[no-any-return]
 
     graph = StateGraph(Log, context_schema=Desk)
-    graph.add_sequence([by_config, by_writer, by_store, by_runtime, by_reach])
+    bodies: list[Any] = [by_config, by_writer, by_store, by_runtime, by_reach]
+    graph.add_sequence(bodies)
     graph.add_edge(START, "by_config")
     return graph.compile(store=InMemoryStore())
 
@@ -304,7 +305,7 @@ class Callee:
 def runnables(tally: Tally) -> Builder:
     """Steps that are LangChain runnables, sequences of them, objects and methods."""
     lamb = RunnableLambda(lambda s: tally.end("lambda", {"log": ["lambda"]}))
-    sequence = RunnableLambda(lambda s: [*s["log"], "sequence"][-1:]) | RunnableLambda(
+    sequence: Any = RunnableLambda(lambda s: [*s["log"], "sequence"][-1:]) | RunnableLambda(
         lambda words: tally.end("sequence", {"log": words})
     )
     bound = RunnableLambda(lambda s: tally.end("bound", {"log": ["bound"]})).with_config(
@@ -357,7 +358,7 @@ ASYNC = ("async",)
 
 CASES = (
     Case("retried", retried, start),
-    Case("retried_graph", retried_graph, start),
+    Case("retried_graph", retried_graph, start, resumed=("sure",)),
     Case("cached", cached, start),
     Case("timed", timed, start, colours=ASYNC),
     Case("caught", caught, start),

@@ -110,7 +110,7 @@ def command_list(tally: Tally) -> Builder:
             Command(update={"log": ["two"]}, goto="left"),
             Command(goto="right"),
         ]
-        wrong = [{"log": ["DENIED"]}, Command(update={"log": ["DENIED"]}, goto="trap")]
+        wrong: list[Any] = [{"log": ["DENIED"]}, Command(update={"log": ["DENIED"]}, goto="trap")]
         return tally.end("many", said, wrong=wrong)
 
     def trap(state: Log) -> Log:

@@ -62,7 +62,8 @@ def plain(value: Any) -> Any:
         case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
             fields = {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
             return (type(value).__name__, fields)
-    return value
+        case _:
+            return value
 
 
 def in_order(events: Iterable[Event]) -> list[Any]:

@@ -1,0 +1,128 @@
+"""Everybody is asked: what is committed in the end is what the plain graph commits, and only that."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hitl.ids import new_id
+from hitl.models import Place, ReviewStatus, RunStatus
+from hitl.reviews import utcnow
+from hitl.stores import open_store
+from tests.runtime.graphs import CASES
+from tests.runtime.graphs.case import DENIED, WRONG_NUMBER, Case, Tally
+from tests.runtime.graphs.running import Plain, Told, Wrapped, asking_steps, compiled
+from tests.runtime.graphs.streams import Event, changes, of_mode, plain, without_interrupts
+
+Pairs = Callable[[Case, str], tuple[Plain, Wrapped]]
+
+WITH_GRAPHS = [case for case in CASES if asking_steps(compiled(case, Tally()), "graphs")]
+GATED = [(case, "leaves") for case in CASES] + [
+    (case, gates) for case in WITH_GRAPHS for gates in ("graphs", "all")
+]
+EVERY_GATE = pytest.mark.parametrize(
+    ("case", "gates", "colour"),
+    [pytest.param(c, g, k, id=f"{c.name}-{g}-{k}") for c, g in GATED for k in c.colours],
+)
+COMMITTED = ["values", "updates"]
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pairs]:
+    """The plain graph and the one in which everybody is asked, on one file."""
+    path: Path = tmp_path_factory.mktemp("asked")
+    store = open_store(f"sqlite:///{path / 'hitl.db'}")
+    made: dict[tuple[str, str], tuple[Plain, Wrapped]] = {}
+
+    def pair(case: Case, gates: str) -> tuple[Plain, Wrapped]:
+        key = (case.name, gates)
+        if key not in made:
+            made[key] = (Plain(case), Wrapped(case, store, gates))
+        return made[key]
+
+    yield pair
+    for _, ours in made.values():
+        ours.app.close()
+
+
+@pytest.fixture
+def thread() -> str:
+    """A thread id that no other run has; both forms of a graph get the same."""
+    return new_id("run", utcnow())
+
+
+def same_commits(case: Case, told: Told, expected: Told) -> None:
+    """Assert that two runs committed the same, in the same order, and told it the same."""
+    assert plain(told.state.values) == plain(expected.state.values)
+    assert plain(told.history) == plain(expected.history)
+    assert (told.state.next, told.state.interrupts) == ((), ())
+    committed, expectedly = without_interrupts(told.events), without_interrupts(expected.events)
+    assert values(case, committed) == values(case, expectedly)
+    assert updates(committed) == updates(expectedly)
+
+
+def values(case: Case, events: list[Event]) -> list[Any]:
+    """Return what the state came to be, from the stream of values."""
+    told = []
+    for e in of_mode(events, "values"):
+        kept = (
+            e.data
+            if not isinstance(e.data, dict)
+            else {k: v for k, v in e.data.items() if k not in case.unsaved}
+        )
+        told.append(e._replace(data=kept))
+    return changes(told)
+
+
+def updates(events: list[Event]) -> list[str]:
+    """Return what steps wrote, in any order; a `@task` is no step: its result is told at once."""
+    told = [plain(e.data) for e in of_mode(events, "updates")]
+    return sorted(repr(data) for data in told if set(data) != {"square"})
+
+
+def every_step_was_asked_once(ours: Wrapped, thread: str, told: Told) -> None:
+    """Assert that each attempt of each step that ran was put before a person, and settled."""
+    gates = ours.app.store.read(lambda r: r.gates(thread))
+    ran = [g for g in gates if g.name.step in ours.asked and g.name.place is Place.AFTER]
+    assert {g.action for g in ran} <= {"ask"}
+    asked = [(r.name, r.attempt, r.task_id) for r in told.reviews if r.name.place is Place.AFTER]
+    assert len(asked) == len(set(asked)) == len(ran)
+    left = {ours.app.queue.get(r.id).status for r in told.reviews}
+    assert left <= {ReviewStatus.EXECUTED, ReviewStatus.DENIED}
+    assert ours.app.store.read(lambda r: r.open_proposals(thread)) == []
+
+
+@EVERY_GATE
+def test_every_step_approved(
+    case: Case, gates: str, colour: str, pairs: Pairs, thread: str
+) -> None:
+    theirs, ours = pairs(case, gates)
+    expected = theirs.streamed(colour, COMMITTED, thread=thread)
+    told = ours.streamed(colour, COMMITTED, thread=thread)
+    assert ours.app.run(thread).status is RunStatus.DONE, ours.app.run(thread).reason
+    same_commits(case, told, expected)
+    every_step_was_asked_once(ours, thread, told)
+    assert told.ended == times(case, ours, expected)
+
+
+@EVERY_GATE
+def test_every_step_denied_once_and_then_approved(
+    case: Case, gates: str, colour: str, pairs: Pairs, thread: str
+) -> None:
+    theirs, ours = pairs(case, gates)
+    expected = theirs.streamed(colour, COMMITTED, thread=thread)
+    told = ours.streamed(colour, COMMITTED, thread=thread, deny_first=True)
+    assert ours.app.run(thread).status is RunStatus.DONE, ours.app.run(thread).reason
+    same_commits(case, told, expected)
+    every_step_was_asked_once(ours, thread, told)
+    assert told.ended == times(case, ours, expected)
+    seen = repr((told.state.values, told.history, of_mode(told.events, "values")))
+    assert DENIED not in seen
+    assert str(WRONG_NUMBER) not in seen
+
+
+def times(case: Case, ours: Wrapped, expected: Told) -> dict[str, int]:
+    """Return how often each body must have run: doubled by every gate around it that says no."""
+    once = dict.fromkeys(case.resumed, 1) if "graphs" not in ours.gates else {}
+    return {body: n * ours.tally.times(body) for body, n in {**expected.ended, **once}.items()}
