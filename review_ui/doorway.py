@@ -33,11 +33,11 @@ def signed_in(request: Request) -> None:
 
 @router.get("/", name="hitl:home")
 def home(request: Request, token: str | None = None) -> Response:
-    """Take the one-time link, or go to the queue."""
+    """Take the one-time link, or go to the first page."""
     site = site_of(request)
     if token is not None and site.door is not None and not _is_prefetch(request):
         return _enter(request, site.door, token)
-    return _to_queue(request)
+    return _to_first_page(request)
 
 
 @router.get("/sign-in", name="hitl:sign_in")
@@ -51,7 +51,7 @@ def sign_in_with_token(request: Request, posted: Posted) -> Response:
     """Take the token typed in."""
     site = site_of(request)
     if site.door is None:
-        return _to_queue(request)
+        return _to_first_page(request)
     return _enter(request, site.door, posted.one("token").strip())
 
 
@@ -97,11 +97,11 @@ def sign_in(request: Request, *, status: int = 401, refused: bool = False) -> Re
 def _enter(request: Request, door: Door, token: str) -> Response:
     now = site_of(request).clock()
     if door.knows(session_of(request), now=now):
-        return _to_queue(request)
+        return _to_first_page(request)
     session = door.open(token, now=now)
     if session is None:
         return sign_in(request, refused=True)
-    answer = _to_queue(request)
+    answer = _to_first_page(request)
     answer.set_cookie(
         cookie_name(request),
         session,
@@ -119,5 +119,6 @@ def _is_prefetch(request: Request) -> bool:
     return "prefetch" in purpose
 
 
-def _to_queue(request: Request) -> RedirectResponse:
-    return RedirectResponse(path_for(request, "queue"), status_code=303)
+def _to_first_page(request: Request) -> RedirectResponse:
+    front = site_of(request).front
+    return RedirectResponse(path_for(request, front.route if front else "queue"), status_code=303)

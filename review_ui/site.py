@@ -22,6 +22,15 @@ UNDO_WINDOWS: Mapping[Risk, timedelta] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Front:
+    """A page of the embedder's own, before the queue: where signing in leads, and the first tab."""
+
+    route: str
+    """Name of its route, without `hitl:`."""
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     """One set of pages over one queue."""
 
@@ -31,6 +40,8 @@ class Site:
     reviewer: str = "you"
     """The name decisions are recorded under."""
     undo_windows: Mapping[Risk, timedelta] = field(default_factory=lambda: UNDO_WINDOWS)
+    front: Front | None = None
+    """None when the queue comes first."""
     door: Door | None = None
     """None when somebody else guards the pages, e.g. the app they are mounted in."""
 

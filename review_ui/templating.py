@@ -4,7 +4,7 @@ Filters for what agents wrote: `inline` (one line), `block` (keeps lines, folds)
 """
 
 from collections.abc import Mapping
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -19,9 +19,10 @@ from review_ui.site import site_of
 _FOLDER = Path(__file__).parent / "templates"
 
 
-def _environment() -> Environment:
+@lru_cache(maxsize=8)
+def _environment(folder: Path | None = None) -> Environment:
     env = Environment(
-        loader=FileSystemLoader(_FOLDER),
+        loader=FileSystemLoader([_FOLDER] if folder is None else [folder, _FOLDER]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -31,9 +32,6 @@ def _environment() -> Environment:
     env.filters |= {"probability": phrases.probability, "moment": phrases.moment}
     env.globals["counted"] = phrases.counted
     return env
-
-
-_ENV = _environment()
 
 
 def path_for(request: Request, name: str, /, **parts: str | int) -> str:
@@ -62,9 +60,13 @@ def render(
     *,
     status: int = 200,
     headers: Mapping[str, str] | None = None,
+    folder: Path | None = None,
 ) -> HTMLResponse:
-    """Render template `name`; a leading underscore marks a fragment."""
-    html = _ENV.get_template(name).render(_shared(request) | dict(context))
+    """Render template `name`; a leading underscore marks a fragment.
+
+    Templates of pages mounted beside ours are looked for in `folder` first; they may extend ours.
+    """
+    html = _environment(folder).get_template(name).render(_shared(request) | dict(context))
     return HTMLResponse(html, status_code=status, headers=dict(headers or {}))
 
 
@@ -76,6 +78,7 @@ def _shared(request: Request) -> dict[str, object]:
         "theme": _choice(request, "hitl_theme", ("light", "dark")),
         "keys": _choice(request, "hitl_keys", ("off",)) or "on",
         "signed_in": site.door is not None,
+        "front": site.front,
         "path_for": partial(path_for, request),
         "static": partial(static_path, request),
         "here": request.url.path,
