@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from hitl.graph.accuracy import StepAccuracy
 from hitl.graph.context import Report
+from hitl.graph.coverage import unverified
 from hitl.graph.effects import was_denied
 from hitl.graph.task import Attempt, Ran
 from hitl.graph.view import one_line
@@ -112,7 +113,7 @@ def _accuracy(attempt: Attempt, ran: Ran | None, said: Report) -> StepAccuracy:
 def _passing_write(attempt: Attempt, accuracy: StepAccuracy, ran: Ran | None) -> Write:
     step = attempt.task.facts.step
     if ran is not None and ran.child is not None:
-        return fold_child(ran.child, step, through=attempt.task.spec.through)
+        return fold_child(ran.child, step, through=attempt.task.through)
     if accuracy.p is None:
         return Write(step=step, unknown=1)
     return Write(step=step, log_p=log_probability(accuracy.p))
@@ -199,37 +200,6 @@ def _with_coverage(attempt: Attempt, found: Assessment) -> Assessment:
     )
 
 
-def unverified(attempt: Attempt) -> tuple[Vouched, ...]:
-    """Return the committed steps that this step saw and nobody verified, oldest first.
-
-    Steps of the same superstep did not see each other. A child graph counts by its own steps.
-    """
-    session = attempt.task.session
-    rows = session.wiring.store.read(lambda r: r.gates(session.run.id, live_only=True))
-    found: list[GateRow] = []
-    for row in reversed(rows):
-        if row.turn != session.run.turn or row.committed_at is None or not _saw(attempt, row):
-            continue
-        if row.verified and row.covers is Covers.SINCE_RESET:
-            break
-        if not row.verified:
-            found.append(row)
-    inner = {r.name.step.rpartition("/")[0] for r in found}
-    leaves = [r for r in reversed(found) if r.name.step not in inner]
-    return tuple(Vouched(gate_id=r.id, step=r.name.step, p=r.p, summary=r.summary) for r in leaves)
-
-
-def _saw(attempt: Attempt, row: GateRow) -> bool:
-    """Return whether an attempt's input rests on a committed step."""
-    facts, spec = attempt.task.facts, attempt.task.spec
-    if row.root_checkpoint_id != facts.root_checkpoint_id:
-        return spec.through
-    graph = spec.path.removesuffix(spec.name)
-    return (
-        bool(graph) and row.name.step.startswith(graph) and row.checkpoint_id != facts.checkpoint_id
-    )
-
-
 def yes_write(
     attempt: Attempt, p: float | None, covers: Covers, prefix: Sequence[float | None]
 ) -> Write:
@@ -252,7 +222,7 @@ def yes_write(
         unverified=0,
         unknown=unknown,
         reset=whole,
-        through=whole and attempt.task.spec.through,
+        through=whole and attempt.task.through,
     )
 
 

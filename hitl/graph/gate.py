@@ -17,8 +17,6 @@ from hitl.graph.assess import Assessment, assess
 from hitl.graph.context import running
 from hitl.graph.inside import undo_denied
 from hitl.graph.lg import (
-    BASE_KEY,
-    SHARD_KEY,
     StandingChannel,
     as_update,
     callable_node,
@@ -138,8 +136,7 @@ def _body(attempt: Attempt) -> tuple[RunBody, Any]:
     used = task.session.answers_used(task.facts.task_id)
     config, asked = isolate(task.config, attempt.number, used, resumes=task.spec.resumes)
     if task.spec.is_graph:
-        inside = {BASE_KEY: task.standing.dump(), SHARD_KEY: task.shard}
-        config = with_configurable(config, **inside)
+        config = with_configurable(config, **task.inside())
     return RunBody(task.state, config, attempt.current()), asked
 
 

@@ -40,6 +40,8 @@ SESSION_KEY = "__hitl__"
 EPOCH_KEY = "__hitl_epoch"
 BASE_KEY = "__hitl_base"
 """The parent graph's standing, for a child graph."""
+ABOVE_KEY = "__hitl_above"
+"""The graphs around a child graph whose state it was given, the nearest first."""
 SHARD_KEY = "__hitl_shard"
 """Which task of a fan-out the child graph is."""
 
@@ -227,6 +229,13 @@ def state_fields(graph: Pregel[Any, Any, Any, Any]) -> tuple[str, ...]:
     """Return the state's fields, in the graph's order; none when the state is one value."""
     keys = graph.stream_channels_asis
     return () if isinstance(keys, str) else tuple(keys)
+
+
+def input_keys(graph: Pregel[Any, Any, Any, Any]) -> frozenset[str]:
+    """Return the names of the state channels a graph takes as input."""
+    builder = getattr(graph, "builder", None)
+    taken = getattr(builder, "schemas", {}).get(getattr(builder, "input_schema", None))
+    return state_keys(graph) if taken is None else state_keys(graph) & frozenset(taken)
 
 
 def node_reads(node: PregelNode) -> frozenset[str]:

@@ -18,6 +18,7 @@ from hitl.graph.gate import gated_node
 from hitl.graph.lg import (
     CHANNEL,
     StandingChannel,
+    input_keys,
     is_async_only,
     node_reads,
     replace_body,
@@ -42,8 +43,6 @@ class Node:
     graph: Graph
     """The graph it is in."""
     name: str
-    through: bool
-    """Whether that graph holds all of its parents' state, up to the root."""
 
 
 def compiled(graph: Any) -> Graph:
@@ -67,14 +66,14 @@ def compiled(graph: Any) -> Graph:
     return found
 
 
-def nodes(graph: Graph, prefix: str = "", *, through: bool = True) -> Iterator[Node]:
+def nodes(graph: Graph, prefix: str = "") -> Iterator[Node]:
     """Yield the steps of a graph, subgraphs included, parents first.
 
     Raises:
         ConfigurationError: A subgraph has its own checkpointer setting.
     """
     for name, node in visible_nodes(graph):
-        yield Node(prefix + name, graph, name, through)
+        yield Node(prefix + name, graph, name)
         child = node.bound
         if not isinstance(child, Pregel):
             continue
@@ -83,8 +82,7 @@ def nodes(graph: Graph, prefix: str = "", *, through: bool = True) -> Iterator[N
                 f"Subgraph {prefix + name!r} has a checkpointer setting of its own; a retried gate"
                 " would leave denied work in its history. Compile it without one."
             )
-        inside = through and state_keys(child) >= state_keys(graph)
-        yield from nodes(child, f"{prefix}{name}/", through=inside)
+        yield from nodes(child, f"{prefix}{name}/")
 
 
 def workflow_version(graph: Graph) -> str:
@@ -101,7 +99,7 @@ def needs_loop(graph: Graph) -> bool:
     return any(is_async_only(n.graph.nodes[n.name].bound) for n in nodes(graph))
 
 
-def instrument(graph: Graph, wiring: Wiring, prefix: str = "", *, through: bool = True) -> Graph:
+def instrument(graph: Graph, wiring: Wiring, prefix: str = "") -> Graph:
     """Return a copy of `graph` with a gate in every step, subgraphs included."""
     new = shallow_copy(graph)
     channel = StandingChannel(dict, add_to_channel)
@@ -110,18 +108,15 @@ def instrument(graph: Graph, wiring: Wiring, prefix: str = "", *, through: bool 
     for name, node in visible_nodes(graph):
         body, subgraphs = node.bound, node.subgraphs
         if isinstance(body, Pregel):
-            inside = through and state_keys(body) >= state_keys(graph)
-            body = instrument(body, wiring, f"{prefix}{name}/", through=inside)
+            body = instrument(body, wiring, f"{prefix}{name}/")
             subgraphs = [body]
-        spec = _spec(graph, wiring, prefix + name, name, body, through=through)
+        spec = _spec(graph, wiring, prefix + name, name, body)
         new.nodes[name] = replace_body(node, gated_node(spec), subgraphs)
     new.validate()
     return new
 
 
-def _spec(
-    graph: Graph, wiring: Wiring, path: str, name: str, body: Any, *, through: bool
-) -> GateSpec:
+def _spec(graph: Graph, wiring: Wiring, path: str, name: str, body: Any) -> GateSpec:
     after = wiring.policy.at(path, Place.AFTER)
     before = wiring.policy.at(path, Place.BEFORE)
     keys = state_keys(graph)
@@ -134,7 +129,7 @@ def _spec(
         resumes=isinstance(body, Pregel) and _may_ask(wiring, f"{path}/"),
         fields=state_fields(graph),
         reads_all=node_reads(graph.nodes[name]) >= keys,
-        through=through,
+        hands_all=isinstance(body, Pregel) and input_keys(body) >= keys,
         form=_form(graph, keys),
         appending=_appending(graph, keys),
         after=after if after or before else (Checkpoint(path),),

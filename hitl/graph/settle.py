@@ -63,7 +63,7 @@ class Settled:
         write = self.write
         if ran.child is not None and self.attempt is not None:
             task = self.attempt.task
-            inside = fold_child(ran.child, task.facts.step, through=task.spec.through)
+            inside = fold_child(ran.child, task.facts.step, through=task.through)
             write = both(write, inside) if self.checked and write is not None else inside
         work = (*self.work, *ran.work)
         return replace(self, value=ran.value, handed_off=ran.handed_off, write=write, work=work)

@@ -12,7 +12,15 @@ from hitl.canonical import content_hash
 from hitl.errors import ConfigurationError
 from hitl.graph.answers import AnswerForm
 from hitl.graph.context import Current, enclosing
-from hitl.graph.lg import BASE_KEY, SESSION_KEY, SHARD_KEY, TaskFacts, read_channel, task_facts
+from hitl.graph.lg import (
+    ABOVE_KEY,
+    BASE_KEY,
+    SESSION_KEY,
+    SHARD_KEY,
+    TaskFacts,
+    read_channel,
+    task_facts,
+)
 from hitl.graph.presentation import input_view
 from hitl.graph.session import FAN_OUT, Session, Wiring, Work, attempts_before, opened_at
 from hitl.graph.view import view_of
@@ -49,8 +57,8 @@ class GateSpec:
     """The state's fields, in the graph's order; empty when the state is one value."""
     reads_all: bool
     """Whether the step is given its graph's whole state: only then can a yes cover the prefix."""
-    through: bool
-    """Whether its graph holds all of the parents' state, up to the root."""
+    hands_all: bool
+    """Whether the body is a child graph that takes all of its parent's state."""
     form: AnswerForm
     appending: frozenset[str]
     after: tuple[Checkpoint, ...]
@@ -61,6 +69,10 @@ class GateSpec:
     def places(self) -> tuple[Place, ...]:
         """Where the gates of this step stand."""
         return (Place.BEFORE,) * bool(self.before) + (Place.AFTER,) * bool(self.after)
+
+
+Level = tuple[str, int, str]
+"""A graph of a run that is under way: its path (empty for the root), its shard, its snapshot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +127,33 @@ class GatedTask:
         outer = self.config["configurable"].get(SHARD_KEY, 0)
         own = 0 if self.facts.shard is None else self.facts.shard + 1
         return int(outer * FAN_OUT + own)
+
+    @property
+    def level(self) -> Level:
+        """The graph this task is in, as it stands."""
+        graph = self.spec.path.removesuffix(self.spec.name).rstrip("/")
+        outer = self.config["configurable"].get(SHARD_KEY, 0)
+        return graph, outer, self.facts.checkpoint_id
+
+    @property
+    def above(self) -> tuple[Level, ...]:
+        """The graphs around its own whose state it was given, the nearest first."""
+        found: tuple[Level, ...] = self.config["configurable"].get(ABOVE_KEY, ())
+        return found
+
+    @property
+    def through(self) -> bool:
+        """Whether its graph was given all that its parent graph knew."""
+        return bool(self.above)
+
+    def inside(self) -> dict[str, Any]:
+        """Return what its child graph's tasks must know of it."""
+        whole = self.spec.hands_all and self.sees_prefix()
+        return {
+            BASE_KEY: self.standing.dump(),
+            SHARD_KEY: self.shard,
+            ABOVE_KEY: (self.level, *self.above) if whole else (),
+        }
 
     def with_handoff(self, ran: Ran) -> Ran:
         """Return what the body did, a child graph's handing-off task counted in."""
