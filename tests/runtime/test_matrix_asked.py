@@ -1,6 +1,7 @@
 """Everybody is asked: what is committed in the end is what the plain graph commits, and only that."""
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from tests.runtime.graphs.case import DENIED, WRONG_NUMBER, Case, Tally
 from tests.runtime.graphs.running import Plain, Told, Wrapped, asking_steps, compiled
 from tests.runtime.graphs.streams import Event, changes, of_mode, plain, without_interrupts
 
-Pairs = Callable[[Case, str], tuple[Plain, Wrapped]]
+Asked = Callable[[Case, str], Wrapped]
+Expected = Callable[[Case, str], Told]
 
 WITH_GRAPHS = [case for case in CASES if asking_steps(compiled(case, Tally()), "graphs")]
 GATED = [(case, "leaves") for case in CASES] + [
@@ -29,27 +31,31 @@ COMMITTED = ["values", "updates"]
 
 
 @pytest.fixture(scope="module")
-def pairs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pairs]:
-    """The plain graph and the one in which everybody is asked, on one file."""
+def expected_of() -> Expected:
+    """What the plain graph commits; it is run once in each colour."""
+
+    @cache
+    def expected(case: Case, colour: str) -> Told:
+        return Plain(case).streamed(colour, COMMITTED, thread=new_id("run", utcnow()))
+
+    return expected
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
+    """The graph with gates that always ask, made once; all of them on one file."""
     path: Path = tmp_path_factory.mktemp("asked")
     store = open_store(f"sqlite:///{path / 'hitl.db'}")
-    made: dict[tuple[str, str], tuple[Plain, Wrapped]] = {}
+    made: list[Wrapped] = []
 
-    def pair(case: Case, gates: str) -> tuple[Plain, Wrapped]:
-        key = (case.name, gates)
-        if key not in made:
-            made[key] = (Plain(case), Wrapped(case, store, gates))
-        return made[key]
+    @cache
+    def wrapped(case: Case, gates: str) -> Wrapped:
+        made.append(Wrapped(case, store, gates))
+        return made[-1]
 
-    yield pair
-    for _, ours in made.values():
-        ours.app.close()
-
-
-@pytest.fixture
-def thread() -> str:
-    """A thread id that no other run has; both forms of a graph get the same."""
-    return new_id("run", utcnow())
+    yield wrapped
+    for each in made:
+        each.app.close()
 
 
 def same_commits(case: Case, told: Told, expected: Told) -> None:
@@ -95,10 +101,9 @@ def every_step_was_asked_once(ours: Wrapped, thread: str, told: Told) -> None:
 
 @EVERY_GATE
 def test_every_step_approved(
-    case: Case, gates: str, colour: str, pairs: Pairs, thread: str
+    case: Case, gates: str, colour: str, asked: Asked, expected_of: Expected
 ) -> None:
-    theirs, ours = pairs(case, gates)
-    expected = theirs.streamed(colour, COMMITTED, thread=thread)
+    ours, expected, thread = asked(case, gates), expected_of(case, colour), new_id("run", utcnow())
     told = ours.streamed(colour, COMMITTED, thread=thread)
     assert ours.app.run(thread).status is RunStatus.DONE, ours.app.run(thread).reason
     same_commits(case, told, expected)
@@ -108,10 +113,9 @@ def test_every_step_approved(
 
 @EVERY_GATE
 def test_every_step_denied_once_and_then_approved(
-    case: Case, gates: str, colour: str, pairs: Pairs, thread: str
+    case: Case, gates: str, colour: str, asked: Asked, expected_of: Expected
 ) -> None:
-    theirs, ours = pairs(case, gates)
-    expected = theirs.streamed(colour, COMMITTED, thread=thread)
+    ours, expected, thread = asked(case, gates), expected_of(case, colour), new_id("run", utcnow())
     told = ours.streamed(colour, COMMITTED, thread=thread, deny_first=True)
     assert ours.app.run(thread).status is RunStatus.DONE, ours.app.run(thread).reason
     same_commits(case, told, expected)

@@ -1,7 +1,8 @@
 """Nobody is asked: a wrapped graph says and does what the plain graph does, event for event."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -11,41 +12,110 @@ from hitl.reviews import utcnow
 from hitl.stores import open_store
 from tests.runtime.graphs import CASES
 from tests.runtime.graphs.case import Case
-from tests.runtime.graphs.running import Plain, Told, Wrapped
-from tests.runtime.graphs.streams import BOUNDARY, MODES, by_superstep, in_order, plain
-
-Pairs = Callable[[Case], tuple[Plain, Wrapped]]
-
-CELLS = [(case, colour) for case in CASES for colour in case.colours]
-EITHER_COLOUR = pytest.mark.parametrize(
-    ("case", "colour"), [pytest.param(c, k, id=f"{c.name}-{k}") for c, k in CELLS]
+from tests.runtime.graphs.running import Plain, Wrapped
+from tests.runtime.graphs.streams import (
+    BOUNDARY,
+    MODES,
+    Event,
+    by_superstep,
+    in_order,
+    of_mode,
+    plain,
 )
 
 
+class Both(NamedTuple):
+    """Both forms of one graph, and what they said when they streamed in all modes at once."""
+
+    theirs: Plain
+    ours: Wrapped
+    expected: list[Event]
+    seen: list[Event]
+
+
+Streamed = Callable[[Case, str, bool], Both]
+
+CELLS = [(case, colour) for case in CASES for colour in case.colours]
+IN_LINE = [(case, colour) for case, colour in CELLS if not case.parallel]
+NAMESPACES = pytest.mark.parametrize("subgraphs", [False, True], ids=["flat", "subgraphs"])
+
+
+def cells(chosen: list[tuple[Case, str]]) -> pytest.MarkDecorator:
+    named = [pytest.param(case, colour, id=f"{case.name}-{colour}") for case, colour in chosen]
+    return pytest.mark.parametrize(("case", "colour"), named)
+
+
 @pytest.fixture(scope="module")
-def pairs() -> Iterator[Pairs]:
-    """Both forms of each graph, made once: every cell is a run of its own."""
+def streamed() -> Iterator[Streamed]:
+    """Both forms of a graph, made once; every stream is a run of its own."""
     store = open_store("sqlite://")
     made: dict[str, tuple[Plain, Wrapped]] = {}
 
-    def pair(case: Case) -> tuple[Plain, Wrapped]:
+    @cache
+    def stream(case: Case, colour: str, subgraphs: bool) -> Both:
         if case.name not in made:
             made[case.name] = (Plain(case), Wrapped(case, store))
-        return made[case.name]
+        theirs, ours = made[case.name]
+        modes = [*MODES, BOUNDARY] if case.parallel else [*MODES]
+        thread = new_id("run", utcnow())
+        expected = theirs.streamed(colour, modes, thread=thread, subgraphs=subgraphs).events
+        seen = ours.streamed(colour, modes, thread=thread, subgraphs=subgraphs).events
+        return Both(theirs, ours, expected, seen)
 
-    yield pair
+    yield stream
     for _, ours in made.values():
         ours.app.close()
 
 
-@pytest.fixture
-def thread() -> str:
-    """A thread id that no other run has; both forms of a graph get the same."""
-    return new_id("run", utcnow())
+def compared(case: Case, events: list[Event]) -> list[Any]:
+    return by_superstep(events) if case.parallel else in_order(events)
 
 
-def compared(case: Case, told: Told) -> list[Any]:
-    return by_superstep(told.events) if case.parallel else in_order(told.events)
+@cells(CELLS)
+@NAMESPACES
+@pytest.mark.parametrize("mode", MODES)
+def test_each_stream_is_the_plain_stream(
+    case: Case, colour: str, mode: str, subgraphs: bool, streamed: Streamed
+) -> None:
+    both = streamed(case, colour, subgraphs)
+    seen, expected = (of_mode(e, mode, BOUNDARY) for e in (both.seen, both.expected))
+    assert compared(case, seen) == compared(case, expected)
+
+
+@cells(CELLS)
+@NAMESPACES
+def test_the_streams_keep_step_with_each_other(
+    case: Case, colour: str, subgraphs: bool, streamed: Streamed
+) -> None:
+    both = streamed(case, colour, subgraphs)
+    assert compared(case, both.seen) == compared(case, both.expected)
+
+
+@cells(IN_LINE)
+@pytest.mark.parametrize("mode", MODES)
+def test_a_stream_alone_is_the_plain_stream(
+    case: Case, colour: str, mode: str, streamed: Streamed
+) -> None:
+    both = streamed(case, colour, False)
+    seen = both.ours.streamed(colour, mode, thread=new_id("run", utcnow())).events
+    assert in_order(seen) == in_order(of_mode(both.expected, mode))
+
+
+@cells(CELLS)
+def test_output_state_and_work_are_the_plain_graphs(
+    case: Case, colour: str, streamed: Streamed
+) -> None:
+    both, thread = streamed(case, colour, False), new_id("run", utcnow())
+    expected, plainly = both.theirs.invoked(colour, thread=thread)
+    output, told = both.ours.invoked(colour, thread=thread)
+    assert plain(output) == plain(expected)
+    assert plain(told.state.values) == plain(plainly.state.values)
+    assert plain(told.history) == plain(plainly.history)
+    assert (told.state.next, told.state.interrupts) == ((), ())
+    assert (told.began, told.ended) == (plainly.began, plainly.ended)
+    run = both.ours.app.run(thread)
+    assert run.status is RunStatus.DONE
+    assert plain(run.value) == plain(saved(expected, plainly.state.values))
 
 
 def saved(output: Any, values: Any) -> Any:
@@ -53,44 +123,3 @@ def saved(output: Any, values: Any) -> Any:
     if not isinstance(output, dict):
         return output
     return {key: value for key, value in output.items() if key in values}
-
-
-@EITHER_COLOUR
-@pytest.mark.parametrize("subgraphs", [False, True], ids=["flat", "subgraphs"])
-@pytest.mark.parametrize("mode", MODES)
-def test_a_stream_is_the_plain_stream(
-    case: Case, colour: str, mode: str, subgraphs: bool, pairs: Pairs, thread: str
-) -> None:
-    theirs, ours = pairs(case)
-    modes = [mode, BOUNDARY] if case.parallel else mode
-    expected = theirs.streamed(colour, modes, thread=thread, subgraphs=subgraphs)
-    seen = ours.streamed(colour, modes, thread=thread, subgraphs=subgraphs)
-    assert compared(case, seen) == compared(case, expected)
-
-
-@EITHER_COLOUR
-def test_all_streams_at_once_are_the_plain_streams(
-    case: Case, colour: str, pairs: Pairs, thread: str
-) -> None:
-    theirs, ours = pairs(case)
-    modes = [*MODES, BOUNDARY] if case.parallel else list(MODES)
-    expected = theirs.streamed(colour, modes, thread=thread, subgraphs=True)
-    seen = ours.streamed(colour, modes, thread=thread, subgraphs=True)
-    assert compared(case, seen) == compared(case, expected)
-
-
-@EITHER_COLOUR
-def test_output_state_and_work_are_the_plain_graphs(
-    case: Case, colour: str, pairs: Pairs, thread: str
-) -> None:
-    theirs, ours = pairs(case)
-    expected, plainly = theirs.invoked(colour, thread=thread)
-    output, told = ours.invoked(colour, thread=thread)
-    assert plain(output) == plain(expected)
-    assert plain(told.state.values) == plain(plainly.state.values)
-    assert plain(told.history) == plain(plainly.history)
-    assert (told.state.next, told.state.interrupts) == ((), ())
-    assert (told.began, told.ended) == (plainly.began, plainly.ended)
-    run = ours.app.run(thread)
-    assert run.status is RunStatus.DONE
-    assert plain(run.value) == plain(saved(expected, plainly.state.values))

@@ -1,6 +1,7 @@
 """Agents of `create_agent` on a chat model that follows a script."""
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -54,8 +55,8 @@ class Scripted(BaseChatModel):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         said = self._said(messages)
-        for word in str(said.content).split():
-            yield ChatGenerationChunk(message=AIMessageChunk(content=f"{word} "))
+        for word in re.findall(r"\S+\s*", str(said.content)):
+            yield ChatGenerationChunk(message=AIMessageChunk(content=word))
         chunks: list[Any] = [
             {"name": c["name"], "args": json.dumps(c["args"]), "id": c["id"], "index": i}
             for i, c in enumerate(said.tool_calls)

@@ -111,7 +111,7 @@ def _spoilt_object(value: Any) -> Any:
             raise TypeError(f"Tell the tally how a {type(value).__name__} goes wrong.")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Case:
     """One graph of the matrix."""
 

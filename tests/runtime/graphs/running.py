@@ -1,8 +1,10 @@
 """Runs a graph of the matrix, plain and wrapped, in either colour."""
 
 import asyncio
+import atexit
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from langgraph.checkpoint.memory import InMemorySaver
@@ -19,6 +21,10 @@ from tests.runtime.conftest import decide
 from tests.runtime.graphs.case import Case, Graph, Tally
 from tests.runtime.graphs.streams import Event, event, of_mode, plain, without_interrupts
 
+LOOP = asyncio.Runner()
+"""One event loop for all cells: a new one for each call would take longer than the graphs do."""
+atexit.register(LOOP.close)
+
 MOST_ADVANCES = 200
 """More than any graph of the matrix needs; a run that asks for ever fails the test."""
 
@@ -28,13 +34,21 @@ class Told:
     """What one run said and left behind."""
 
     events: list[Event]
-    state: Any
-    """LangGraph's last snapshot."""
-    history: list[Any]
-    """The values of every snapshot."""
+    graph: Any
+    config: Any
     began: Mapping[str, int]
     ended: Mapping[str, int]
     reviews: Sequence[Review] = ()
+
+    @cached_property
+    def state(self) -> Any:
+        """LangGraph's last snapshot."""
+        return self.graph.get_state(self.config)
+
+    @cached_property
+    def history(self) -> list[Any]:
+        """The values of every snapshot, the last one first."""
+        return [snapshot.values for snapshot in self.graph.get_state_history(self.config)]
 
 
 def compiled(case: Case, tally: Tally) -> Graph:
@@ -62,7 +76,7 @@ def streamed(
         async def gather() -> list[Any]:
             return [chunk async for chunk in graph.astream(given, config, **said)]
 
-        chunks = asyncio.run(gather())
+        chunks = LOOP.run(gather())
     return [event(chunk, modes, subgraphs=subgraphs) for chunk in chunks]
 
 
@@ -71,7 +85,7 @@ def invoked(graph: Any, case: Case, colour: str, given: Any, thread: str) -> Any
     config = config_of(case, thread)
     if colour == "sync":
         return graph.invoke(given, config, context=case.context)
-    return asyncio.run(graph.ainvoke(given, config, context=case.context))
+    return LOOP.run(graph.ainvoke(given, config, context=case.context))
 
 
 @dataclass
@@ -216,11 +230,10 @@ def asking_steps(graph: Graph, gates: str) -> list[str]:
 
 
 def _told(graph: Any, case: Case, thread: str, events: list[Event], tally: Tally) -> Told:
-    config = config_of(case, thread)
     return Told(
         events=events,
-        state=graph.get_state(config),
-        history=[snapshot.values for snapshot in graph.get_state_history(config)],
+        graph=graph,
+        config=config_of(case, thread),
         began=dict(tally.began),
         ended=dict(tally.ended),
     )

@@ -77,7 +77,9 @@ def goto(tally: Tally) -> Builder:
 def send_by_command(tally: Tally) -> Builder:
     def split(state: Log) -> Command[Literal["work"]]:
         sends = [Send("work", {"n": n}) for n in (3, 1, 2)]
-        wrong = Command(update={"log": ["DENIED"]}, goto=[Send("work", {"n": 999_999})])
+        wrong: Command[Any] = Command(
+            update={"log": ["DENIED"]}, goto=[Send("work", {"n": 999_999})]
+        )
         return tally.end(  # type: ignore[no-any-return]
             "split", Command(update={"log": ["split"]}, goto=sends), wrong=wrong
         )

@@ -18,6 +18,7 @@ BOUNDARY = "checkpoints"
 """A mode that says one thing per superstep and graph, when the superstep is over."""
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_RUN = re.compile(r"\brun_[0-9a-f]{20,}")
 _DRAWN = re.compile(r"^(lc_)?run-.*|^#$")
 
 
@@ -42,7 +43,7 @@ def plain(value: Any) -> Any:
     """Return `value` as comparable data: types are named, drawn ids are `#`."""
     match value:
         case str():
-            return _UUID.sub("#", value)
+            return _RUN.sub("run", _UUID.sub("#", value))
         case BaseMessage():
             fields = {k: plain(v) for k, v in value.model_dump().items() if k != "id"}
             drawn = value.id is None or bool(_DRAWN.match(plain(value.id)))
@@ -116,9 +117,9 @@ def without_interrupts(events: Iterable[Event]) -> list[Event]:
     return kept
 
 
-def of_mode(events: Iterable[Event], mode: str) -> list[Event]:
-    """Return the events of one mode."""
-    return [e for e in events if e.mode == mode]
+def of_mode(events: Iterable[Event], *modes: str) -> list[Event]:
+    """Return the events of these modes."""
+    return [e for e in events if e.mode in modes]
 
 
 def changes(events: Iterable[Event]) -> list[Any]:
