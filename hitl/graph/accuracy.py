@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from hitl.models import ConfidenceKind
 from hitl.policy import EscalationPolicy
@@ -36,10 +37,10 @@ class Accuracy:
         calibrators: Mapping[str, Callable[[float], float]],
     ) -> None:
         self._workflow = workflow
-        self._policy = policy
         self._store = store
         self._clock = clock
         self._calibrators = dict(calibrators)
+        self._declared = lru_cache(maxsize=4096)(policy.declared_accuracy)
         self._measured: dict[str, tuple[datetime, float | None]] = {}
 
     def of(self, step: str, confidence: float | None) -> StepAccuracy:
@@ -62,7 +63,7 @@ class Accuracy:
             return StepAccuracy(measured, ConfidenceKind.MEASURED)
         if confidence is not None:
             return StepAccuracy(confidence, ConfidenceKind.REPORTED)
-        declared = self._policy.declared_accuracy(step)
+        declared = self._declared(step)
         if declared is not None:
             return StepAccuracy(declared, ConfidenceKind.DECLARED)
         return StepAccuracy(None, ConfidenceKind.UNKNOWN)
@@ -71,7 +72,7 @@ class Accuracy:
         """Return whether p is known before the step says anything."""
         return (
             step in self._calibrators
-            or self._policy.declared_accuracy(step) is not None
+            or self._declared(step) is not None
             or self._measured_accuracy(step) is not None
         )
 

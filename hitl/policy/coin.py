@@ -14,6 +14,9 @@ _GATE = b"hitl.coin.gate"
 _RUN = b"hitl.coin.run"
 
 
+_written = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def coin(
     secret: bytes, *, run_id: str, branch: int, name: StepName, attempt: int, rollout: int = 0
 ) -> float:
@@ -42,7 +45,7 @@ def _uniform(secret: bytes, *drawn_for: str | int, purpose: bytes) -> float:
     Texts and integers only, written as a JSON list in ASCII: one way to write them, so one hash.
     """
     hasher = _keyed(secret, purpose).copy()
-    hasher.update(json.dumps(drawn_for, separators=(",", ":")).encode("ascii"))
+    hasher.update(_written(drawn_for).encode("ascii"))
     return (int.from_bytes(hasher.digest(), "big") >> 11) / float(1 << 53)
 
 
