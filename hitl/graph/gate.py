@@ -65,6 +65,8 @@ def gate_steps(spec: GateSpec, state: Any, config: RunnableConfig) -> Protocol:
         if before.is_answer:
             return _commit(task, [before])
         task.state = before.value
+        # Written as well when the step fails and its error handler acts: an effect may have happened.
+        task.session.stage(task.facts.task_id, Staged(task.facts.checkpoint_ns, before.work))
     if spec.after:
         after = yield from _after(task)
         return _commit(task, [after] if before is None else [before.without_write(), after])

@@ -8,7 +8,7 @@ from datetime import datetime
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from hitl.graph.accuracy import Accuracy
-from hitl.graph.lg import ERROR, INTERRUPT, RESUME
+from hitl.graph.lg import ERROR, ERROR_SOURCE_NODE, INTERRUPT, RESUME
 from hitl.lifecycle import moved
 from hitl.models import (
     Decision,
@@ -194,12 +194,20 @@ class Session:
         if RESUME in channels:
             for review_id in self.delivering.pop(task_id, ()):
                 _executed(t, review_id)
-        if ERROR in channels or INTERRUPT in channels:
+        handled = ERROR_SOURCE_NODE in channels
+        if INTERRUPT in channels or (ERROR in channels and not handled):
             return
+        if handled:
+            self._give_up(t, task_id)
         staged = self._staged.pop(task_id, None)
         if staged is not None:
             for work in staged.work:
                 work(t)
+
+    def _give_up(self, t: Transaction, task_id: str) -> None:
+        """Close what a step had withheld that failed, and in whose place its error handler acts."""
+        for key in [key for key in self._open if key.task_id == task_id]:
+            t.settle_proposal(key)
 
 
 def _executed(t: Transaction, review_id: str) -> None:
