@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,14 +19,14 @@ Asked = Callable[[Case, str], Wrapped]
 Expected = Callable[[Case, str], Told]
 
 WITH_GRAPHS = [case for case in CASES if asking_steps(compiled(case, Tally()), "graphs")]
-GATED = [(case, "leaves") for case in CASES] + [
-    (case, gates) for case in WITH_GRAPHS for gates in ("graphs", "all")
-]
-EVERY_GATE = pytest.mark.parametrize(
-    ("case", "gates", "colour"),
-    [pytest.param(c, g, k, id=f"{c.name}-{g}-{k}") for c, g in GATED for k in c.colours],
-)
+GATED = [(case, "leaves") for case in CASES] + [(case, "graphs") for case in WITH_GRAPHS]
+NESTED = [(case, "all") for case in WITH_GRAPHS]
 COMMITTED = ["values", "updates"]
+
+
+def cells(gated: list[tuple[Case, str]]) -> pytest.MarkDecorator:
+    named = [pytest.param(c, g, k, id=f"{c.name}-{g}-{k}") for c, g in gated for k in c.colours]
+    return pytest.mark.parametrize(("case", "gates", "colour"), named)
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +41,9 @@ def expected_of() -> Expected:
 
 
 @pytest.fixture(scope="module")
-def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
-    """The graph with gates that always ask, made once; all of them on one file."""
-    path: Path = tmp_path_factory.mktemp("asked")
-    store = open_store(f"sqlite:///{path / 'hitl.db'}")
+def asked() -> Iterator[Asked]:
+    """The graph with gates that always ask, made once; all of them in one store."""
+    store = open_store("sqlite://")
     made: list[Wrapped] = []
 
     @cache
@@ -99,7 +97,7 @@ def every_step_was_asked_once(ours: Wrapped, thread: str, told: Told) -> None:
     assert ours.app.store.read(lambda r: r.open_proposals(thread)) == []
 
 
-@EVERY_GATE
+@cells(GATED)
 def test_every_step_approved(
     case: Case, gates: str, colour: str, asked: Asked, expected_of: Expected
 ) -> None:
@@ -111,7 +109,7 @@ def test_every_step_approved(
     assert told.ended == times(case, ours, expected)
 
 
-@EVERY_GATE
+@cells(GATED + NESTED)
 def test_every_step_denied_once_and_then_approved(
     case: Case, gates: str, colour: str, asked: Asked, expected_of: Expected
 ) -> None:
@@ -124,6 +122,29 @@ def test_every_step_denied_once_and_then_approved(
     seen = repr((told.state.values, told.history, of_mode(told.events, "values")))
     assert DENIED not in seen
     assert str(WRONG_NUMBER) not in seen
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_every_step_approved_before_it_runs_in_a_run_that_goes_on_by_itself(
+    case: Case, asked: Asked, expected_of: Expected
+) -> None:
+    colour = case.colours[0]
+    ours, expected, thread = (
+        asked(case, "before"),
+        expected_of(case, colour),
+        new_id("run", utcnow()),
+    )
+    told = ours.started(colour, thread=thread)
+    run = ours.app.run(thread)
+    assert run.status is RunStatus.DONE, run.reason
+    assert plain(told.state.values) == plain(expected.state.values)
+    assert plain(told.history) == plain(expected.history)
+    assert told.ended == times(case, ours, expected)
+    gates = ours.app.store.read(lambda r: r.gates(thread))
+    before = [g for g in gates if g.name.place is Place.BEFORE]
+    assert {g.action for g in before} == {"ask"}
+    assert {g.name.step for g in before} == {g.name.step for g in gates} & set(ours.asked)
+    assert {ours.app.queue.get(r.id).status for r in told.reviews} == {ReviewStatus.EXECUTED}
 
 
 def times(case: Case, ours: Wrapped, expected: Told) -> dict[str, int]:

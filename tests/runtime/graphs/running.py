@@ -15,9 +15,9 @@ from langgraph.types import Command
 import hitl
 from hitl import Checkpoint, EscalationPolicy, Retry, Stop
 from hitl.graph.seam import nodes
-from hitl.models import Review
+from hitl.models import Place, Review
 from hitl.ports import Store
-from tests.runtime.conftest import decide
+from tests.runtime.conftest import decide, decide_until_it_ends
 from tests.runtime.graphs.case import Case, Graph, Tally
 from tests.runtime.graphs.streams import Event, event, of_mode, plain, without_interrupts
 
@@ -129,7 +129,7 @@ class Wrapped:
         case: The graph.
         store: Where the runs are kept.
         gates: Which steps always ask: `none`, the `leaves`, the `graphs` that are steps of others,
-            or `all`.
+            or `all`; and `before`: the leaves, before they run.
     """
 
     def __init__(self, case: Case, store: Store, gates: str = "none") -> None:
@@ -138,7 +138,10 @@ class Wrapped:
         self.tally = Tally()
         built = case.build(self.tally)
         self.asked = asking_steps(compiled(case, Tally()), gates)
-        checkpoints = [Checkpoint(p, always=True, on_deny=[Retry(1), Stop()]) for p in self.asked]
+        how: dict[str, Any] = {"on_deny": [Retry(1), Stop()]}
+        if gates == "before":
+            how = {"place": Place.BEFORE}
+        checkpoints = [Checkpoint(path, always=True, **how) for path in self.asked]
         policy = EscalationPolicy(f"{case.name} {gates}", checkpoints=checkpoints)
         self.app = hitl.wrap(
             built,
@@ -191,6 +194,17 @@ class Wrapped:
             for review in waiting:
                 decide(self.app, review, answers=answers)
 
+    def started(self, colour: str, *, thread: str) -> Told:
+        """Start a run and let it go on by itself after each decision; approve everything."""
+        self._begin()
+        config, given = config_of(self.case, thread), self.case.given()
+        if colour == "sync":
+            run = self.app.start(given, config, context=self.case.context)
+        else:
+            run = LOOP.run(self.app.astart(given, config, context=self.case.context))
+        answers = list(self.case.answers)
+        return self._left(thread, [], decide_until_it_ends(self.app, run, answers=answers))
+
     def _whole(self, events: list[Event], thread: str) -> list[Event]:
         """Return the events without the values of a superstep that is not over.
 
@@ -223,7 +237,8 @@ def begin(graph: Graph, tally: Tally) -> None:
 
 def asking_steps(graph: Graph, gates: str) -> list[str]:
     """Return the paths of the steps that ask."""
-    kinds = {"none": (), "leaves": (False,), "graphs": (True,), "all": (False, True)}[gates]
+    leaves, both = (False,), (False, True)
+    kinds = {"leaves": leaves, "before": leaves, "graphs": (True,), "all": both}.get(gates, ())
     return [
         n.path for n in nodes(graph) if isinstance(n.graph.nodes[n.name].bound, Pregel) in kinds
     ]
