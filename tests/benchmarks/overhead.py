@@ -107,9 +107,14 @@ def overhead(url: str, *, steps: int, rounds: int, asynchronous: bool) -> dict[s
 def resume_latency(url: str, *, rounds: int) -> dict[str, float]:
     """Return p50 and p95 milliseconds from a committed decision to the next node running."""
     started: list[float] = []
+
+    def reached(state: Count) -> Count:
+        started.append(time.perf_counter())
+        return {"n": 2}
+
     graph = StateGraph(Count)
     graph.add_node("ask", lambda s: {"n": 1})
-    graph.add_node("next", lambda s: started.append(time.perf_counter()) or {"n": 2})
+    graph.add_node("next", reached)
     graph.add_edge(START, "ask")
     graph.add_edge("ask", "next")
     app = hitl.wrap(

@@ -132,6 +132,10 @@ def _all_done(app: hitl.Workflow, runs: int) -> bool:
 def _start_runs(app: hitl.Workflow, runs: int) -> None:
     for number in range(runs):
         run_id = f"soak_{number:03}"
-        if app.store.read(lambda r, run_id=run_id: r.find_run(run_id)) is None:
+        if not _is_known(app, run_id):
             app.start({"trace": []}, run_id=run_id)
             time.sleep(0.05)
+
+
+def _is_known(app: hitl.Workflow, run_id: str) -> bool:
+    return app.store.read(lambda r: r.find_run(run_id)) is not None
