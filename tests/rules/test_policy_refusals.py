@@ -197,6 +197,4 @@ def test_a_feature_that_is_not_built_is_refused_never_ignored(
     with pytest.raises(NotBuilt):
         EscalationPolicy.from_yaml(policy.to_yaml())
 
-    assert str(at_wrap.value) == (
-        f"{feature} is not built in this version of hitl; leave it out."
-    )
+    assert str(at_wrap.value) == (f"{feature} is not built in this version of hitl; leave it out.")
