@@ -12,7 +12,7 @@ from hitl.errors import ResumeRefused
 from hitl.graph import questions
 from hitl.graph.driver import LEASE, Advance, Driver
 from hitl.graph.leases import owner
-from hitl.graph.session import Session
+from hitl.graph.session import Session, Work
 from hitl.ids import new_id
 from hitl.models import MailKind, RunRecord, RunStatus
 from hitl.ports import Transaction
@@ -138,6 +138,10 @@ def _continue(
         snapshot = driver.snapshot_of(advance.config)
         _check_resume(input.resume, snapshot)
         _answered_by_caller(driver, session, snapshot)
+    elif isinstance(input, Command):
+        # It changes the run where it stands. Kept as input it would be given again, and apply twice.
+        driver.store.write(updated_by_hand(session, actor="caller"))
+        session.reload(session.run)
     else:
         _new_turn(driver, session, _frozen(driver, input, config, in_loop=in_loop))
     return Entry(advance, lambda: input)
@@ -160,6 +164,31 @@ def _answered_by_caller(driver: Driver, session: Session, snapshot: StateSnapsho
     if not any(not questions.is_gate(i) for i in snapshot.interrupts):
         return
     driver.store.write(lambda t: questions.close_answered(t, session, snapshot, now=now))
+
+
+def updated_by_hand(session: Session, *, actor: str) -> Work:
+    """Return what is written when a run's state is changed: what waited no longer stands."""
+    now = session.wiring.clock()
+    run_id = session.run.id
+
+    def work(t: Transaction) -> None:
+        t.check_epoch(run_id, session.epoch)
+        superseded = supersede(t, run_id, reason="The run's state was updated by hand.", now=now)
+        t.drop_proposals(run_id)
+        if superseded:
+            t.set_run(t.run(run_id).model_copy(update={"reason": _AFTER_UPDATE, "updated_at": now}))
+        t.append_audit(
+            run_id,
+            entry("run.state_updated", at=now, actor=actor, run_id=run_id, subject=run_id),
+        )
+
+    return work
+
+
+_AFTER_UPDATE = (
+    "Its state was updated by hand, so what waited for a person is asked anew; go on with"
+    " `app.invoke(None, ...)`."
+)
 
 
 def _new_turn(driver: Driver, session: Session, frozen: tuple[str, bytes]) -> None:

@@ -7,16 +7,12 @@ from typing import Any
 from langchain_core.runnables import RunnableConfig, ensure_config
 from langgraph.pregel import Pregel
 
-from hitl.audit import entry as audit_entry
 from hitl.errors import RunStopped
 from hitl.graph.driver import Advance, Driver
-from hitl.graph.entry import Entry, enter, next_input, refuse_old_snapshot
+from hitl.graph.entry import Entry, enter, next_input, refuse_old_snapshot, updated_by_hand
 from hitl.graph.lg import SESSION_KEY
-from hitl.graph.session import Session, Work
 from hitl.graph.signals import NeedsAttention
 from hitl.models import RunStatus
-from hitl.ports import Transaction
-from hitl.reviews import supersede
 
 
 class Guarded(Pregel[Any, Any, Any, Any]):
@@ -111,7 +107,7 @@ class Guarded(Pregel[Any, Any, Any, Any]):
         refuse_old_snapshot(driver, conf)
         driver.adopt(str(conf["thread_id"]))
         advance = driver.open(str(conf["thread_id"]), ensure_config(config))
-        advance.session.with_snapshot = _updated_by_hand(advance.session)
+        advance.session.with_snapshot = updated_by_hand(advance.session, actor="operator")
         return advance
 
 
@@ -132,27 +128,3 @@ def _raise_halt(advance: Advance) -> None:
         attention = isinstance(advance.halted, NeedsAttention)
         status = RunStatus.NEEDS_ATTENTION if attention else RunStatus.STOPPED
         raise RunStopped(advance.session.run.id, status.value, advance.halted.sentence)
-
-
-def _updated_by_hand(session: Session) -> Work:
-    """Return what is written with the snapshot of an update by hand: what waited no longer stands."""
-    now = session.wiring.clock()
-    run_id = session.run.id
-
-    def work(t: Transaction) -> None:
-        superseded = supersede(t, run_id, reason="The run's state was updated by hand.", now=now)
-        t.drop_proposals(run_id)
-        if superseded:
-            t.set_run(t.run(run_id).model_copy(update={"reason": _AFTER_UPDATE, "updated_at": now}))
-        said = audit_entry(
-            "run.state_updated", at=now, actor="operator", run_id=run_id, subject=run_id
-        )
-        t.append_audit(run_id, said)
-
-    return work
-
-
-_AFTER_UPDATE = (
-    "Its state was updated by hand, so what waited for a person is asked anew; go on with"
-    " `app.invoke(None, ...)`."
-)
