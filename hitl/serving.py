@@ -100,4 +100,3 @@ def _bind(port: int) -> socket.socket:
             " `port=` or `--port`."
         ) from problem
     return listener
-

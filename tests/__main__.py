@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
-CHECKS = {
+CHECKS: dict[str, list[str | Path]] = {
     "lint": [BIN / "ruff", "check", "."],
     "format": [BIN / "ruff", "format", "--check", "."],
     "floors": [BIN / "lint-imports", "--no-logo"],
@@ -30,7 +30,7 @@ def holds(name: str, command: list[str | Path]) -> bool:
 
 def main() -> int:
     """Run every check, then the tests, and return the exit code."""
-    failed = [name for name, command in CHECKS.items() if not holds(name, list(command))]
+    failed = [name for name, command in CHECKS.items() if not holds(name, command)]
     if failed:
         print(f"-- {', '.join(failed)}: look above; the tests run all the same", flush=True)
     tests = subprocess.run([*TESTS, *sys.argv[1:]], cwd=ROOT, check=False)

@@ -201,7 +201,8 @@ def test_the_readmes_python_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    names: dict[str, Any] = {"graph": readme_graph()}
+    inputs = {"text": "Alba & Sons: EUR 43.00"}
+    names: dict[str, Any] = {"graph": readme_graph(), "inputs": inputs}
     apps = []
 
     for block in blocks("python"):

@@ -24,8 +24,8 @@ def serve_app(target: str, *, port: int, reviewer: str) -> None:
     workflow = load_workflow(target)
     for note in workflow.notes:
         say(note, err=True)
-    with _until_interrupted():
-        workflow.serve(port=port, reviewer=reviewer, on_ready=_tell)
+    with until_interrupted():
+        workflow.serve(port=port, reviewer=reviewer, on_ready=tell_address)
 
 
 def serve_store(url: str, *, port: int, reviewer: str) -> None:
@@ -36,9 +36,9 @@ def serve_store(url: str, *, port: int, reviewer: str) -> None:
         server = prepare(queue, store, title="hitl", port=port, reviewer=reviewer)
         engine = engine_for(store, utcnow, _advance_nothing, queue)
         say("No --app: answers are kept, and no run is advanced here.", err=True)
-        _tell(server.url)
+        tell_address(server.url)
         try:
-            with _until_interrupted():
+            with until_interrupted():
                 server.run()
         finally:
             engine.stop()
@@ -50,14 +50,15 @@ def _advance_nothing(run_id: str) -> None:
     """Leave a run where it is: its graph is not known here."""
 
 
-def _tell(url: str) -> None:
+def tell_address(url: str) -> None:
+    """Print where the pages are: the first line on standard output, at once."""
     say(f"The queue is at {url}")
     say("Ctrl-C ends it.", err=True)
     sys.stdout.flush()
 
 
 @contextlib.contextmanager
-def _until_interrupted() -> Iterator[None]:
+def until_interrupted() -> Iterator[None]:
     """End quietly at SIGINT and SIGTERM, after what stands in `finally`."""
     before = signal.signal(signal.SIGTERM, _end)
     try:

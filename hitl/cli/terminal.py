@@ -4,7 +4,7 @@ import json
 import os
 import sys
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from pydantic import BaseModel, JsonValue
@@ -82,7 +82,7 @@ def share(value: float | None) -> str | None:
     return f"{value:.2f}" if value == 1.0 or value < 0.995 else f"{value:.4f}"
 
 
-def print_json(value: JsonValue | BaseModel) -> None:
+def print_json(value: JsonValue | Mapping[str, JsonValue] | BaseModel) -> None:
     """Print one JSON value. Everything that is not ASCII is escaped: it is inert in a terminal."""
     plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
     text = json.dumps(plain, indent=2, ensure_ascii=True).replace("\x7f", "\\u007f")

@@ -38,15 +38,27 @@ class Serving:
 
 
 @contextlib.contextmanager
-def serving(*words: str, python: str = sys.executable, cwd: Path = ROOT) -> Iterator[Serving]:
-    """Start `hitl serve` with these words on a free port, and end it at the end."""
+def serving(
+    *words: str,
+    command: str = "serve",
+    cwd: Path = ROOT,
+    python: str = sys.executable,
+    source: Path | None = ROOT,
+) -> Iterator[Serving]:
+    """Start `hitl serve`, or another serving command, on a free port, and end it at the end.
+
+    `source` is where `hitl` is imported from; None for what `python` has installed.
+    """
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    if source is not None:
+        environment["PYTHONPATH"] = str(source)
     process = subprocess.Popen(
-        [python, "-c", _SCRIPT, "serve", "--port", "0", *words],
+        [python, "-c", _SCRIPT, command, "--port", "0", *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(cwd)},
+        env=environment,
     )
     try:
         assert process.stdout is not None

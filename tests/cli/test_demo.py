@@ -1,10 +1,13 @@
 """`hitl demo --headless`: the figures, as data and as a table."""
 
 import json
+from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.cli.conftest import Command
+from tests.cli.serving import serving
 
 KEYS = [
     *("cheques", "digits", "digit_accuracy", "alone_right", "reviewed_right", "review_share"),
@@ -57,3 +60,20 @@ def test_impossible_values_are_usage_errors(
     assert said.code == 2
     assert sentence in said.err
     assert "Traceback" not in said.err
+
+
+def test_in_the_browser_it_goes_on_where_it_was_killed(tmp_path: Path) -> None:
+    words = ("--cheques", "3", "--seed", "1")
+
+    with serving(*words, command="demo", cwd=tmp_path) as killed:
+        killed.process.kill()
+    with (
+        serving(*words, command="demo", cwd=tmp_path) as server,
+        httpx.Client(follow_redirects=True) as browser,
+    ):
+        page = browser.get(server.url)
+        code, _ = server.end()
+
+    assert page.status_code == 200
+    assert "Cheque desk" in page.text
+    assert code == 0

@@ -29,9 +29,6 @@ def app():
 def target(shop: Shop, tmp_path: Path) -> str:
     """Return the name of a module in a folder of its own that makes the shop's workflow."""
     (tmp_path / "shop_app.py").write_text(APP.format(url=shop.url))
-    (tmp_path / "examples").symlink_to(ROOT / "examples")
-    (tmp_path / "hitl").symlink_to(ROOT / "hitl")
-    (tmp_path / "review_ui").symlink_to(ROOT / "review_ui")
     return "shop_app:app"
 
 

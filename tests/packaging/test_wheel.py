@@ -101,7 +101,7 @@ def test_it_serves_its_pages(installed: Path, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'hitl.db'}"
 
     with (
-        serving("--store", url, python=python, cwd=tmp_path) as server,
+        serving("--store", url, cwd=tmp_path, python=python, source=None) as server,
         httpx.Client(follow_redirects=True) as browser,
     ):
         page = browser.get(server.url)
