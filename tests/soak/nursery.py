@@ -1,7 +1,7 @@
 """Forks workers on request, so that a killed one is replaced without importing everything again.
 
-Reads `go` lines on stdin; answers with the pid of a new worker, then `ready` once it has the store
-open, then its exit status.
+Reads `go` lines on stdin; the new worker says `PID ready` once it has the store open, and its exit
+status follows when it is gone.
 """
 
 import os
@@ -23,7 +23,6 @@ def main() -> None:
             except BaseException as problem:  # the harness reports it
                 print(f"worker: {problem!r}", file=sys.stderr, flush=True)
                 os._exit(3)
-        print(pid, flush=True)
         _, status = os.waitpid(pid, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)
 

@@ -42,9 +42,9 @@ class Nursery:
         assert self.process.stdout is not None
         self.process.stdin.write("go\n")
         self.process.stdin.flush()
-        pid = int(self.process.stdout.readline())
-        assert self.process.stdout.readline().strip() == "ready"
-        return pid
+        pid, ready = self.process.stdout.readline().split()
+        assert ready == "ready"
+        return int(pid)
 
     def exit_status(self) -> int:
         assert self.process.stdout is not None

@@ -114,7 +114,7 @@ def work(url: str, runs: int) -> None:
     """Start runs until there are `runs`, decide what waits, until every run has ended."""
     app = hitl.wrap(graph(), POLICY, store=url, name="soak")
     app.start_engine()
-    print("ready", flush=True)
+    os.write(1, f"{os.getpid()} ready\n".encode())  # one write: the parent writes here too
     threading.Thread(target=_start_runs, args=(app, runs), daemon=True).start()
     while not _all_done(app, runs):
         for review in app.queue.pending(blocking=True, limit=20):
