@@ -27,6 +27,7 @@ from langgraph.checkpoint.base import (
     copy_checkpoint,
 )
 from langgraph.checkpoint.base.id import uuid6
+from langgraph.constants import START
 from langgraph.errors import GraphInterrupt
 from langgraph.pregel import Pregel
 from langgraph.pregel._read import ChannelRead, PregelNode
@@ -50,6 +51,7 @@ STRIDE = 1000
 
 _SCRATCHPAD = "__pregel_scratchpad"
 _RUNTIME = "__pregel_runtime"
+_TASK_ID = "__pregel_task_id"
 _CHECKPOINT_MAP = "checkpoint_map"
 _PUSH = "__pregel_push"
 
@@ -94,10 +96,10 @@ def task_facts(config: RunnableConfig) -> TaskFacts:
     pushed = len(path) > 1 and path[0] == _PUSH and isinstance(path[1], int)
     return TaskFacts(
         thread_id=info.thread_id,
-        task_id=info.task_id,
+        task_id=conf[_TASK_ID],  # `info` names the failed task when an error handler runs
         checkpoint_id=info.checkpoint_id,
         root_checkpoint_id=(conf.get(_CHECKPOINT_MAP) or {}).get("", info.checkpoint_id),
-        checkpoint_ns=info.checkpoint_ns,
+        checkpoint_ns=conf["checkpoint_ns"],
         step=conf[_SCRATCHPAD].step,
         shard=path[1] if pushed else None,
     )
@@ -244,9 +246,9 @@ def node_reads(node: PregelNode) -> frozenset[str]:
 
 
 def visible_nodes(graph: Pregel[Any, Any, Any, Any]) -> Iterator[tuple[str, PregelNode]]:
-    """Yield the user's nodes: not LangGraph's own entry node."""
+    """Yield the nodes that run code of the user, error handlers too: all but LangGraph's entry."""
     for name, node in graph.nodes.items():
-        if not name.startswith("__"):
+        if name != START:
             yield name, node
 
 
