@@ -6,7 +6,7 @@ from typing import Any, get_type_hints
 
 from langgraph.types import Command
 from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter, ValidationError, create_model
-from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError
+from pydantic.errors import PydanticUserError
 
 from hitl.errors import InvalidAnswer
 from hitl.models import JsonObject
@@ -49,7 +49,7 @@ class AnswerForm:
         """Return the JSON Schema of an answer; a loose object schema where a type has none."""
         try:
             schema: JsonObject = self.model(keys, required=required).model_json_schema()
-        except (PydanticInvalidForJsonSchema, PydanticSchemaGenerationError, TypeError):
+        except (PydanticUserError, TypeError):
             schema = {"type": "object", "properties": {k: {} for k in sorted(keys)}}
         schema["title"] = "Answer"
         return schema
@@ -74,7 +74,7 @@ class AnswerForm:
             adapter: TypeAdapter[Any] = TypeAdapter(
                 self.types[key], config=ConfigDict(arbitrary_types_allowed=True)
             )
-        except (PydanticSchemaGenerationError, TypeError):
+        except (PydanticUserError, TypeError):
             return value
         try:
             return adapter.validate_python(value)
