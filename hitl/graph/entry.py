@@ -137,7 +137,7 @@ def _continue(
     if isinstance(input, Command) and input.resume is not None:
         snapshot = driver.snapshot_of(advance.config)
         _check_resume(input.resume, snapshot)
-        _answered_by_caller(driver, session, snapshot)
+        _answered_by_caller(driver, session, input.resume, snapshot)
     elif isinstance(input, Command):
         # It changes the run where it stands. Kept as input it would be given again, and apply twice.
         driver.store.write(updated_by_hand(session, actor="caller"))
@@ -158,12 +158,15 @@ def _check_resume(resume: Any, snapshot: StateSnapshot) -> None:
         )
 
 
-def _answered_by_caller(driver: Driver, session: Session, snapshot: StateSnapshot) -> None:
-    """Close the questions' reviews: the caller answers them with LangGraph's own words."""
+def _answered_by_caller(
+    driver: Driver, session: Session, resume: Any, snapshot: StateSnapshot
+) -> None:
+    """Close the reviews of the questions the caller answers with LangGraph's own words."""
     now = driver.wiring.clock()
-    if not any(not questions.is_gate(i) for i in snapshot.interrupts):
-        return
-    driver.store.write(lambda t: questions.close_answered(t, session, snapshot, now=now))
+    asked = list(questions.pending(snapshot))
+    named = [a for a in asked if isinstance(resume, dict) and a.interrupt.id in resume] or asked
+    if named:
+        driver.store.write(lambda t: questions.close_answered(t, session, named, now=now))
 
 
 def updated_by_hand(session: Session, *, actor: str) -> Work:

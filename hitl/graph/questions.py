@@ -15,6 +15,7 @@ from pydantic import JsonValue
 
 from hitl.audit import entry
 from hitl.canonical import canonical_json, content_hash
+from hitl.errors import ResumeRefused
 from hitl.graph.blob import digest
 from hitl.graph.presentation import fill
 from hitl.graph.session import Session, executed
@@ -122,30 +123,39 @@ def settle_answered(t: Transaction, session: Session, asked: list[Asked]) -> Non
             executed(stored.review_id)(t)
 
 
-def close_answered(
-    t: Transaction, session: Session, snapshot: StateSnapshot, *, now: datetime
-) -> None:
-    """Close the reviews of questions that a caller answers with `Command(resume=...)`."""
-    for question in pending(snapshot):
+def close_answered(t: Transaction, session: Session, asked: list[Asked], *, now: datetime) -> None:
+    """Close the reviews of questions that a caller answers with `Command(resume=...)`.
+
+    Raises:
+        ResumeRefused: Somebody answered one of them already; that answer stands.
+    """
+    for question in asked:
         stored = t.proposal(_key(session, question))
-        if stored is None:
+        if stored is None or stored.settled:
             continue
-        t.settle_proposal(stored.key)
         review = t.review(stored.review_id)
-        if review.status is ReviewStatus.PENDING:
-            reason = "It was answered with `Command(resume=...)`."
-            t.set_review(moved(review, ReviewStatus.SUPERSEDED, reason=reason))
-            t.append_audit(
-                review.run_id,
-                entry(
-                    "review.superseded",
-                    at=now,
-                    actor="caller",
-                    run_id=review.run_id,
-                    subject=review.id,
-                    reason=reason,
-                ),
+        if review.decision is not None:
+            raise ResumeRefused(
+                f"The question of step {review.name.step!r} was decided by {review.decision.by}, and"
+                " the first decision stands. Nothing was run. Go on with `app.invoke(None, ...)`."
             )
+        t.settle_proposal(stored.key)
+        if review.status is ReviewStatus.PENDING:
+            _answered_elsewhere(t, review, now=now)
+
+
+def _answered_elsewhere(t: Transaction, review: Review, *, now: datetime) -> None:
+    reason = "It was answered with `Command(resume=...)`."
+    t.set_review(moved(review, ReviewStatus.SUPERSEDED, reason=reason))
+    body = entry(
+        "review.superseded",
+        at=now,
+        actor="caller",
+        run_id=review.run_id,
+        subject=review.id,
+        reason=reason,
+    )
+    t.append_audit(review.run_id, body)
 
 
 def _key(session: Session, question: Asked) -> ProposalKey:
