@@ -208,12 +208,15 @@ def policy_check(
         str | None,
         typer.Option("--app", metavar="MODULE:NAME", help="Check its steps against this graph."),
     ] = None,
+    matches: Annotated[
+        bool, typer.Option("--matches", help="List what each checkpoint stands at; needs --app.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Tell whether a policy can be used; exit code 1 when it cannot."""
     from hitl.cli import policies
 
-    policies.check(file, target=target, as_json=json)
+    policies.check(file, target=target, as_json=json, matches=matches)
 
 
 @policy.command("show")

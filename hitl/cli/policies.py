@@ -7,32 +7,46 @@ import typer
 
 from hitl.cli.loading import load
 from hitl.cli.terminal import console, print_json, say, table, visible
-from hitl.errors import HitlError
+from hitl.errors import ConfigurationError, HitlError
 from hitl.graph.seam import compiled, nodes
-from hitl.policy import Checkpoint, EscalationPolicy
+from hitl.graph.shapes import shapes
+from hitl.models import JsonObject
+from hitl.policy import Checkpoint, EscalationPolicy, Match, Step
 from hitl.runtime import Workflow
 
 
-def check(file: str, *, target: str | None, as_json: bool) -> None:
+def check(file: str, *, target: str | None, as_json: bool, matches: bool = False) -> None:
     """Tell whether the policy in `file` can be used, for the graph `target` if one is named.
+
+    Args:
+        file: The policy.
+        target: `module:graph`; None for no graph.
+        as_json: Whether to print JSON.
+        matches: Whether to tell what each checkpoint stands at; needs a graph.
 
     Raises:
         typer.Exit: It cannot; the sentence was printed.
     """
     try:
+        if matches and target is None:
+            raise ConfigurationError("--matches needs a graph; name it with --app MODULE:NAME.")
         policy = EscalationPolicy.load(file)
-        steps = [c.step for c in policy.checkpoints] if target is None else list(_steps(target))
-        policy.check(sorted({*steps, *(_named(policy) if target is None else ())}))
+        steps: tuple[str | Step, ...] = _named(policy) if target is None else shapes(_graph(target))
+        policy.check(steps)
     except HitlError as refusal:
         if as_json:
             print_json({"ok": False, "error": type(refusal).__name__, "problem": str(refusal)})
         else:
             say(str(refusal), err=True)
         raise typer.Exit(1) from refusal
+    found = policy.matches(steps) if matches else ()
     if as_json:
-        print_json({"ok": True, "policy": policy.body(), "hash": policy.content_hash})
+        said: JsonObject = {"ok": True, "policy": policy.body(), "hash": policy.content_hash}
+        print_json({**said, "matches": [_told(m) for m in found]} if matches else said)
         return
     _print(policy)
+    if matches:
+        console().print(table(("checkpoint", "place", "stands at"), map(_match_row, found)))
     against = "" if target is None else f" Its steps are steps of {target}."
     say(f"This policy can be used.{against}")
 
@@ -101,16 +115,28 @@ def _triggers(checkpoint: Checkpoint) -> Iterator[str]:
         yield f"spot check {checkpoint.spot_check:.1%}"
 
 
-def _named(policy: EscalationPolicy) -> Iterator[str]:
-    """Yield what `accuracy` names: with no graph at hand, any step may exist."""
-    yield from policy.accuracy
+def _told(match: Match) -> JsonObject:
+    return {
+        "checkpoint": match.checkpoint.step,
+        "place": match.checkpoint.place.value,
+        "steps": list(match.steps),
+        "tools": list(match.tools),
+        "overruled": list(match.overruled),
+    }
+
+
+def _match_row(match: Match) -> tuple[object, ...]:
+    where = ", ".join(match.steps) or "no step"
+    calls = f", calls of {', '.join(match.tools)}" if match.tools else ""
+    left = f" (an exact path wins at {', '.join(match.overruled)})" if match.overruled else ""
+    return match.checkpoint.step, match.checkpoint.place.value, f"{where}{calls}{left}"
+
+
+def _named(policy: EscalationPolicy) -> tuple[str, ...]:
+    """Return what the policy names: with no graph at hand, any step may exist."""
+    return tuple(sorted({*(c.step for c in policy.checkpoints), *policy.accuracy}))
 
 
 def _graph(target: str) -> Any:
     found = load(target)
     return found.graph if isinstance(found, Workflow) else compiled(found)
-
-
-def _steps(target: str) -> Iterator[str]:
-    for node in nodes(_graph(target)):
-        yield node.path

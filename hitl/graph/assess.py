@@ -7,7 +7,7 @@ from hitl.graph.accuracy import StepAccuracy
 from hitl.graph.context import Report
 from hitl.graph.coverage import unverified
 from hitl.graph.effects import was_denied
-from hitl.graph.task import Attempt, Ran
+from hitl.graph.task import Attempt, Ran, called
 from hitl.graph.view import one_line
 from hitl.ids import new_id
 from hitl.models import (
@@ -80,6 +80,7 @@ def assess(
             arguments=view,
             coin_u=u,
             run_spot_check=session.run.full_spot_check,
+            calls=called(task.state),
         ),
     )
     if was_denied(attempt, view):

@@ -126,7 +126,7 @@ def _spec(graph: Graph, wiring: Wiring, path: str, name: str, body: Any) -> Gate
         name=name,
         body=body,
         is_graph=isinstance(body, Pregel),
-        resumes=isinstance(body, Pregel) and _may_ask(wiring, f"{path}/"),
+        resumes=_may_ask(wiring, graph.nodes[name].bound, f"{path}/"),
         fields=state_fields(graph),
         reads_all=node_reads(graph.nodes[name]) >= keys,
         hands_all=isinstance(body, Pregel) and input_keys(body) >= keys,
@@ -137,10 +137,13 @@ def _spec(graph: Graph, wiring: Wiring, path: str, name: str, body: Any) -> Gate
     )
 
 
-def _may_ask(wiring: Wiring, inside: str) -> bool:
+def _may_ask(wiring: Wiring, child: Any, prefix: str) -> bool:
     policy = wiring.policy
-    declared = any(c.step.startswith(inside) for c in policy.checkpoints)
-    return not wiring.shadow and (declared or policy.reliability_below is not None)
+    if not isinstance(child, Pregel) or wiring.shadow:
+        return False
+    return policy.reliability_below is not None or any(
+        policy.at(n.path, place) for n in nodes(child, prefix) for place in Place
+    )
 
 
 def _form(graph: Graph, keys: frozenset[str]) -> AnswerForm:

@@ -21,7 +21,7 @@ from hitl.graph.lg import (
     read_channel,
     task_facts,
 )
-from hitl.graph.presentation import input_view
+from hitl.graph.presentation import input_view, tool_calls
 from hitl.graph.session import FAN_OUT, Session, Wiring, Work, attempts_before, opened_at
 from hitl.graph.view import view_of
 from hitl.models import (
@@ -34,7 +34,7 @@ from hitl.models import (
     StepName,
     StoredProposal,
 )
-from hitl.policy import Checkpoint, Remedy, resolve
+from hitl.policy import Checkpoint, Remedy, plain, resolve
 from hitl.reliability import Standing, Write
 from hitl.remedy import Used, deadline
 
@@ -180,6 +180,7 @@ class Attempt:
     denied: Sequence[tuple[Review, Decision]]
     number: int
     checkpoints: tuple[Checkpoint, ...]
+    """Those that count for what is proposed here, the one that leads first; at least one."""
     denials: tuple[Denial, ...] = field(default=())
 
     @classmethod
@@ -193,7 +194,7 @@ class Attempt:
             name=name,
             denied=denied,
             number=1 + attempts_before(denied, task.facts.task_id),
-            checkpoints=task.spec.before if place is Place.BEFORE else task.spec.after,
+            checkpoints=_applying(task.spec, place, task.state) or (plain(name.step, place),),
             denials=task.session.denials(name),
         )
 
@@ -260,11 +261,21 @@ class Attempt:
 
 def shown_input(spec: GateSpec, state: Any) -> tuple[JsonObject, int]:
     """Return what is put before the reviewer of a step that has not run."""
-    shows = next((c.shows for c in spec.before if c.shows is not None), None)
+    here = _applying(spec, Place.BEFORE, state)
+    shows = next((c.shows for c in here if c.shows is not None), None)
     if shows is None:
         return input_view(state)
     shown, elided = view_of(resolve(shows)(state))
     return shown if isinstance(shown, dict) else {"input": shown}, elided
+
+
+def called(state: Any) -> tuple[str, ...]:
+    """Return the names of the tools that a tool node would call on `state`."""
+    return tuple(str(call["name"]) for call in tool_calls(state))
+
+
+def _applying(spec: GateSpec, place: Place, state: Any) -> tuple[Checkpoint, ...]:
+    return spec.wiring.policy.applying(spec.path, place, calls=called(state))
 
 
 def effect_key(run_id: str, name: StepName, action: JsonObject) -> str:

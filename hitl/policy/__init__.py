@@ -2,14 +2,16 @@
 
 A policy looks; it never acts. `times` and `functions` are how it writes deadlines and names
 functions, `remedies` and `checkpoint` what it is made of, `escalation` and `files` the whole of it
-in Python and in YAML, `gates` the question, `coin` the spot check's draw.
+in Python and in YAML, `patterns` what a checkpoint may stand for, `gates` the question, `coin` the spot
+check's draw.
 """
 
 from hitl.policy.checkpoint import Checkpoint, Rule, default_ladder
 from hitl.policy.coin import coin, run_coin
-from hitl.policy.escalation import EscalationPolicy
+from hitl.policy.escalation import EscalationPolicy, Match
 from hitl.policy.functions import resolve
-from hitl.policy.gates import Escalate, GateFacts, Pass, gate
+from hitl.policy.gates import Escalate, GateFacts, Pass, gate, plain
+from hitl.policy.patterns import Step, Tool
 from hitl.policy.remedies import Answer, Remedy, Retry, Rollback, Stop, Takeover
 from hitl.policy.reviewer import Reviewer
 from hitl.policy.times import format_duration, parse_duration, resolve_until
@@ -20,19 +22,23 @@ __all__ = [
     "Escalate",
     "EscalationPolicy",
     "GateFacts",
+    "Match",
     "Pass",
     "Remedy",
     "Retry",
     "Reviewer",
     "Rollback",
     "Rule",
+    "Step",
     "Stop",
     "Takeover",
+    "Tool",
     "coin",
     "default_ladder",
     "format_duration",
     "gate",
     "parse_duration",
+    "plain",
     "resolve",
     "resolve_until",
     "run_coin",

@@ -12,13 +12,12 @@ from hitl.errors import ConfigurationError
 from hitl.models import Covers, Duration, JsonObject, Place, Record, RemedyKind
 from hitl.policy.fields import Chance, Cost, Span, built, fields_among
 from hitl.policy.functions import Function, reference
+from hitl.policy.patterns import is_of_tools, is_pattern, is_unfinished
 from hitl.policy.remedies import Answer, Remedy, Retry, Stop
 from hitl.policy.times import format_duration
 
 Rule = Callable[[JsonObject], str | bool | None]
 """Given the proposal's arguments: True or a sentence to ask, anything false to stay silent."""
-
-_PATTERN = frozenset("*?[")
 
 
 class Checkpoint(Record):
@@ -32,9 +31,12 @@ class Checkpoint(Record):
     """
 
     step: str
-    """Path of the step: `"pay"`, or `"mid/sub/pay"` inside subgraphs."""
+    """Path of the step: `"pay"`, or `"mid/sub/pay"` inside subgraphs. Or a pattern, which stands
+    for all steps it matches: `"*/send_*"`, `"tag:effect"`; or for tool calls: `"tool:send_*"`,
+    `"tool:tag:effect"`. An exact path wins over patterns of steps."""
     place: Place = Place.AFTER
-    """`after`: the step's writes are withheld. `before`: it has not run; for effects."""
+    """`after`: the step's writes are withheld. `before`: it has not run; for effects. Tool calls
+    are always asked about before they run."""
     always: bool = False
     confidence_below: Chance | None = None
     """Ask when the step's p is below this, or when no p is known; None for no such trigger."""
@@ -83,7 +85,7 @@ class Checkpoint(Record):
         self,
         step: str,
         *,
-        place: Place | Literal["after", "before"] = Place.AFTER,
+        place: Place | Literal["after", "before"] | None = None,
         always: bool = False,
         confidence_below: float | None = None,
         reliability_below: float | None = None,
@@ -110,6 +112,9 @@ class Checkpoint(Record):
         rollouts: int = 1,
     ) -> None:
         values = fields_among(locals(), Checkpoint)
+        if place is None:
+            place = Place.BEFORE if is_of_tools(str(step)) else Place.AFTER
+            values["place"] = place
         if on_deny is None:
             values["on_deny"] = default_ladder(place)
         with built(f"Checkpoint {step!r}"):
@@ -139,8 +144,8 @@ class Checkpoint(Record):
 
     @property
     def is_pattern(self) -> bool:
-        """Whether `step` is a glob or a tag, not the path of one step."""
-        return bool(_PATTERN & set(self.step)) or self.step.startswith("tag:")
+        """Whether `step` is a glob, a tag or a tool, not the path of one step."""
+        return is_pattern(self.step)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Checkpoint) and self.body() == other.body()
@@ -174,6 +179,13 @@ def spoken(record: Record, *, quiet: JsonObject) -> JsonObject:
 def _problems(checkpoint: Checkpoint) -> Iterator[str]:
     if not checkpoint.step.strip():
         yield "names no step; give the step's path."
+    if is_unfinished(checkpoint.step):
+        yield "does not say which; write it like 'tag:effect' or 'tool:send_*'."
+    if is_of_tools(checkpoint.step) and checkpoint.place is Place.AFTER:
+        yield (
+            "stands for tool calls, which are asked about before they run;"
+            " leave `place` out, or name the tool node to look at its results."
+        )
     if checkpoint.place not in (Place.AFTER, Place.BEFORE):
         yield f"has place {checkpoint.place.value!r}; it is 'after' or 'before'."
     yield from _problems_of_the_ladder(checkpoint)

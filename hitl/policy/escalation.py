@@ -1,13 +1,14 @@
 """The escalation policy of a workflow: all its checkpoints, as data, versioned by content."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, PrivateAttr, model_validator
 
 from hitl.canonical import content_hash
 from hitl.errors import ConfigurationError, NotBuilt, PolicyFileError, UnknownStep
@@ -16,10 +17,32 @@ from hitl.policy.checkpoint import Checkpoint, spoken
 from hitl.policy.fields import Chance, built, fields_among
 from hitl.policy.files import policy_arguments, read_yaml, write_yaml
 from hitl.policy.functions import is_importable, reference, resolve
+from hitl.policy.patterns import (
+    Step,
+    as_steps,
+    is_of_tools,
+    matches_call,
+    matches_step,
+    matches_tool,
+    unmatched,
+)
 from hitl.policy.reviewer import Reviewer
 from hitl.policy.times import zone
 
 _QUIET: JsonObject = {"spot_check": 0.0, "spot_check_runs": 0.0, "checkpoints": [], "accuracy": {}}
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What one checkpoint stands at, in a given workflow."""
+
+    checkpoint: Checkpoint
+    steps: tuple[str, ...]
+    """Paths of the steps where it counts."""
+    tools: tuple[str, ...] = ()
+    """For a pattern of tools: names of the tools whose calls it asks about."""
+    overruled: tuple[str, ...] = ()
+    """Paths it matches where a checkpoint with the exact path counts instead."""
 
 
 class EscalationPolicy(Record):
@@ -48,6 +71,8 @@ class EscalationPolicy(Record):
     """Declared P(right) by step path or glob; see `declared_accuracy`."""
     reviewer: Reviewer | None = None
     """What a yes is worth until it is measured; None for a perfect reviewer, labelled assumed."""
+    _steps: dict[str, Step] = PrivateAttr(default_factory=dict)
+    _found: dict[tuple[str, Place], tuple[Checkpoint, ...]] = PrivateAttr(default_factory=dict)
 
     def __init__(
         self,
@@ -155,52 +180,128 @@ class EscalationPolicy(Record):
         return content_hash(self.body())
 
     def at(self, step: str, place: Place) -> tuple[Checkpoint, ...]:
-        """Return the checkpoints declared for exactly this step and place, in the policy's order."""
-        return self._by_place.get((step, place), ())
+        """Return the checkpoints that stand at this step and place, in order of rank.
 
-    @cached_property
-    def _by_place(self) -> dict[tuple[str, Place], tuple[Checkpoint, ...]]:
-        return {(c.step, c.place): (c,) for c in self.checkpoints}
+        Patterns of tools come first: they are about calls, and count only for proposals with such a
+        call (see `applying`). Then the checkpoint with exactly this path; where there is one, no
+        pattern of steps counts. Else all patterns of steps that match. Within a rank: the policy's
+        order. Of several that count every trigger is looked at; the ladder, the deadlines and the
+        words are those of the first.
+        """
+        found = self._found.get((step, place))
+        if found is None:
+            found = self._found[step, place] = tuple(self._look(step, place))
+        return found
+
+    def _look(self, path: str, place: Place) -> Iterator[Checkpoint]:
+        step = self._steps.get(path, Step(path))
+        here = [c for c in self.checkpoints if c.place is place]
+        yield from (c for c in here if is_of_tools(c.step) and matches_step(c.step, step))
+        exact = [c for c in here if c.step == path]
+        globs = (c for c in here if c.is_pattern and not is_of_tools(c.step))
+        yield from exact or (c for c in globs if matches_step(c.step, step))
+
+    def applying(
+        self, step: str, place: Place, *, calls: Collection[str]
+    ) -> tuple[Checkpoint, ...]:
+        """Return the checkpoints that count for one proposal, the first of them in the lead.
+
+        Args:
+            step: The step's path.
+            place: Where the gate stands.
+            calls: Names of the tools the proposal would call.
+        """
+        declared = self.at(step, place)
+        if not any(is_of_tools(c.step) for c in declared):
+            return declared
+        here = self._steps.get(step, Step(step))
+        return tuple(
+            c
+            for c in declared
+            if not is_of_tools(c.step) or any(matches_call(c.step, name, here) for name in calls)
+        )
+
+    def on(self, steps: Iterable[str | Step]) -> "EscalationPolicy":
+        """Return the same policy, by the same hash, that knows the tags and tools of these steps.
+
+        Without it, patterns match by path only, and tags and tools nothing.
+        """
+        known = self.model_copy()
+        known._steps = {step.path: step for step in as_steps(steps)}
+        return known
+
+    def matches(self, steps: Iterable[str | Step]) -> tuple[Match, ...]:
+        """Return what each checkpoint stands at in a workflow with these steps: a dry run.
+
+        Args:
+            steps: All steps of the workflow; those given as paths have no tags and no tools.
+        """
+        known = as_steps(steps)
+        policy = self.on(known)
+        return tuple(policy._match(c, known) for c in self.checkpoints)
+
+    def _match(self, checkpoint: Checkpoint, steps: Sequence[Step]) -> Match:
+        hit = [s for s in steps if _stands(checkpoint, s)]
+        here = [s for s in hit if checkpoint in self.at(s.path, checkpoint.place)]
+        tools = (t for s in here for t in s.tools if is_of_tools(checkpoint.step))
+        return Match(
+            checkpoint=checkpoint,
+            steps=tuple(s.path for s in here),
+            tools=tuple(sorted({t.name for t in tools if matches_tool(checkpoint.step, t)})),
+            overruled=tuple(s.path for s in hit if s not in here),
+        )
 
     def declared_accuracy(self, step: str) -> float | None:
         """Return the P(right) the policy declares for a step, or None.
 
-        A checkpoint's own `accuracy` wins, then an exact path in `accuracy=`, then the longest glob
-        that matches (of equally long ones the first in the alphabet).
+        A checkpoint's own `accuracy` wins, then an exact path in `accuracy=`, then that of the first
+        pattern of steps that counts there, then the longest glob that matches (of equally long ones
+        the first in the alphabet).
         """
-        own = [c.accuracy for c in self.checkpoints if c.step == step and c.accuracy is not None]
+        here = (*self.at(step, Place.AFTER), *self.at(step, Place.BEFORE))
+        said = [c for c in here if c.accuracy is not None and not is_of_tools(c.step)]
+        own = [c.accuracy for c in said if c.step == step]
         if own or step in self.accuracy:
             return own[0] if own else self.accuracy[step]
+        if said:
+            return said[0].accuracy
         globs = sorted(self.accuracy, key=lambda glob: (-len(glob), glob))
         return next((self.accuracy[glob] for glob in globs if fnmatchcase(step, glob)), None)
 
-    def check(self, steps: Collection[str]) -> None:
+    def check(self, steps: Collection[str | Step]) -> None:
         """Return if a workflow with these steps can run under this policy.
 
         Args:
-            steps: Paths of all steps of the workflow.
+            steps: All steps of the workflow; those given as paths have no tags and no tools.
 
         Raises:
             NotBuilt: The policy asks for a feature this version does not have.
             UnknownStep: A checkpoint names a step the workflow does not have.
-            ConfigurationError: A function cannot be found, or `accuracy` matches no step.
+            ConfigurationError: A pattern or `accuracy` matches nothing, or a function cannot be
+                found.
         """
         for feature in _unbuilt(self):
             raise NotBuilt(feature)
+        known = as_steps(steps)
+        paths = {step.path for step in known}
         for checkpoint in self.checkpoints:
-            if checkpoint.step not in steps:
-                raise UnknownStep(checkpoint.step, steps)
+            if not any(_stands(checkpoint, step) for step in known):
+                if checkpoint.is_pattern:
+                    raise ConfigurationError(unmatched(checkpoint.step, known))
+                raise UnknownStep(checkpoint.step, paths)
             _check_functions(checkpoint)
         for glob in self.accuracy:
-            if glob not in steps and not any(fnmatchcase(step, glob) for step in steps):
-                raise ConfigurationError(_unmatched(self.name, glob, steps))
+            if glob not in paths and not any(fnmatchcase(path, glob) for path in paths):
+                raise ConfigurationError(_unmatched(self.name, glob, paths))
 
     def model_copy(
         self, *, update: Mapping[str, Any] | None = None, deep: bool = False
     ) -> "EscalationPolicy":
         """Return the policy with some fields changed, checked and hashed anew."""
         values = {key: getattr(self, key) for key in EscalationPolicy.model_fields}
-        return EscalationPolicy(**{**values, **(update or {})})
+        changed = EscalationPolicy(**{**values, **(update or {})})
+        changed._steps = self._steps
+        return changed
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, EscalationPolicy) and self.content_hash == other.content_hash
@@ -209,11 +310,16 @@ class EscalationPolicy(Record):
         return hash(self.content_hash)
 
 
+def _stands(checkpoint: Checkpoint, step: Step) -> bool:
+    """Return whether a checkpoint names or matches a step, overruled or not."""
+    return checkpoint.step == step.path or (
+        checkpoint.is_pattern and matches_step(checkpoint.step, step)
+    )
+
+
 def _unbuilt(policy: EscalationPolicy) -> Iterator[str]:
     for checkpoint in policy.checkpoints:
         here = f"checkpoint {checkpoint.step!r}"
-        if checkpoint.is_pattern:
-            yield f"A pattern as the step of {here}"
         if checkpoint.on_doubt:
             yield f"'on_doubt' in {here}"
         if checkpoint.rollouts != 1:

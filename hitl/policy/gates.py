@@ -41,6 +41,8 @@ class GateFacts:
     """This evaluation's draw, in [0, 1)."""
     run_spot_check: bool
     """Whether every step of this run is spot-checked."""
+    calls: tuple[str, ...] = ()
+    """Names of the tools the proposal would call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +91,13 @@ def gate(policy: EscalationPolicy, facts: GateFacts) -> Pass | Escalate:
     Deterministic in `policy` and `facts`. An unasked step is spot-checked when its coin is below the
     largest rate among the policy's and its checkpoints'; 1.0 when the whole run is.
     """
-    here = policy.at(facts.name.step, facts.name.place)
+    here = policy.applying(facts.name.step, facts.name.place, calls=facts.calls)
     fired = tuple(_fired(policy, here, facts))
     rates = [policy.spot_check, *(c.spot_check for c in here if c.spot_check is not None)]
     rate = 1.0 if facts.run_spot_check else max(rates)
     thresholds = [c.confidence_below for c in here if c.confidence_below is not None]
     threshold = max(thresholds, default=None)
-    checkpoint = here[0] if here else _plain(facts.name.step, facts.name.place)
+    checkpoint = here[0] if here else plain(facts.name.step, facts.name.place)
     if fired:
         return Escalate(
             triggers=tuple(dict.fromkeys(each.trigger for each in fired)),
@@ -117,8 +119,8 @@ def gate(policy: EscalationPolicy, facts: GateFacts) -> Pass | Escalate:
 
 
 @lru_cache(maxsize=1024)
-def _plain(step: str, place: Place) -> Checkpoint:
-    """Return the checkpoint of a step for which none is declared."""
+def plain(step: str, place: Place) -> Checkpoint:
+    """Return the checkpoint of a step for which none counts."""
     return Checkpoint(step, place=Place.BEFORE if place is Place.BEFORE else Place.AFTER)
 
 

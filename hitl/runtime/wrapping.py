@@ -12,6 +12,7 @@ from hitl.graph.leases import owner
 from hitl.graph.lg import serde_allowlist
 from hitl.graph.seam import compiled, nodes, workflow_version
 from hitl.graph.session import Wiring
+from hitl.graph.shapes import shapes
 from hitl.policy import Checkpoint, EscalationPolicy
 from hitl.ports import Clock, Store
 from hitl.reviews import utcnow
@@ -55,9 +56,10 @@ def wrap(
         ConfigurationError: The graph, the policy or the store cannot be used; nothing was written.
     """
     base = compiled(graph)
-    steps = [n.path for n in nodes(base)]
-    rules = policy or _default_policy(base)
-    rules.check(steps)
+    seen = shapes(base)
+    steps = [step.path for step in seen]
+    rules = (policy or _default_policy(base)).on(seen)
+    rules.check(seen)
     for checkpoint in calibrators or {}:
         if checkpoint not in steps:
             raise ConfigurationError(
