@@ -158,3 +158,11 @@ def test_looking_makes_no_database(hitl: Command, url: str) -> None:
 
     assert said.code == 1
     assert hitl("runs", "--store", url).err == said.err
+
+
+def test_the_store_can_be_named_by_the_environment(
+    hitl: Command, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HITL_STORE", shop.url)
+
+    assert shop.plain.id in hitl("reviews").out
