@@ -21,7 +21,6 @@ from hitl.graph.lg import (
     as_update,
     callable_node,
     collecting,
-    is_async_only,
     isolate,
     park,
     park_id,
@@ -186,7 +185,7 @@ def gated_node(spec: GateSpec) -> Runnable[Any, Any]:
             else:
                 reply = await asyncio.wrap_future(spec.wiring.store.submit(ask))
 
-    return callable_node(spec.name, None if is_async_only(spec.body) else gated, agated)
+    return callable_node(spec.body, spec.name, gated, agated)
 
 
 def _run(spec: GateSpec, ask: RunBody) -> Ran:

@@ -4,13 +4,19 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
-from langchain_core.runnables import RunnableConfig, ensure_config
+from langchain_core.runnables import RunnableConfig
 from langgraph.pregel import Pregel
 
-from hitl.errors import RunStopped
+from hitl.errors import ConfigurationError, RunStopped
 from hitl.graph.driver import Advance, Driver
 from hitl.graph.entry import Entry, enter, next_input, refuse_old_snapshot, updated_by_hand
-from hitl.graph.lg import SESSION_KEY
+from hitl.graph.lg import (
+    EPOCH_KEY,
+    INITIATOR_KEY,
+    SESSION_KEY,
+    merged_config,
+    with_configurable,
+)
 from hitl.graph.signals import NeedsAttention
 from hitl.models import RunStatus
 
@@ -24,7 +30,7 @@ class Guarded(Pregel[Any, Any, Any, Any]):
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
     ) -> Iterator[Any]:
         """See LangGraph. Opens an advance; durability is always "sync"."""
-        if _is_inside(config):
+        if self._is_inside(config):
             yield from super().stream(input, config, **kwargs)
             return
         entry = self._enter(input, config)
@@ -46,7 +52,7 @@ class Guarded(Pregel[Any, Any, Any, Any]):
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
     ) -> AsyncIterator[Any]:
         """See `stream`."""
-        if _is_inside(config):
+        if self._is_inside(config):
             async for chunk in super().astream(input, config, **kwargs):
                 yield chunk
             return
@@ -69,9 +75,26 @@ class Guarded(Pregel[Any, Any, Any, Any]):
         _raise_halt(advance)
 
     def _enter(self, input: Any, config: RunnableConfig | None, *, in_loop: bool = False) -> Entry:
-        merged = ensure_config(config)
-        initiator = merged.get("configurable", {}).pop("hitl_initiator", None)
-        return enter(self.hitl_driver, input, merged, initiator=initiator, in_loop=in_loop)
+        merged = merged_config(self.config, config)
+        initiator = merged["configurable"].pop(INITIATOR_KEY, None)
+        entry = enter(self.hitl_driver, input, merged, initiator=initiator, in_loop=in_loop)
+        entry.advance.config = _given(config, entry.advance)
+        return entry
+
+    def _is_inside(self, config: RunnableConfig | None) -> bool:
+        """Return whether a step of this workflow calls its own graph.
+
+        Raises:
+            ConfigurationError: A step of another wrapped workflow calls, with no thread for it.
+        """
+        session = merged_config(config)["configurable"].get(SESSION_KEY)
+        if session is not None and session.wiring is not self.hitl_driver.wiring:
+            raise ConfigurationError(
+                f"Workflow {self.hitl_driver.wiring.workflow!r} was called inside a step of run"
+                f" {session.run.id!r}, another wrapped workflow; nothing was run. Give the call a"
+                " thread of its own, or make the unwrapped graph a step."
+            )
+        return session is not None
 
     def _reopen(self, advance: Advance) -> Entry:
         """Go on after a rollback."""
@@ -82,7 +105,7 @@ class Guarded(Pregel[Any, Any, Any, Any]):
         self, config: RunnableConfig, supersteps: Sequence[Sequence[Any]]
     ) -> RunnableConfig:
         """See LangGraph. Supersedes what waits, is audited, and voids the verified snapshot."""
-        if _is_inside(config):
+        if self._is_inside(config):
             return super().bulk_update_state(config, supersteps)
         advance = self._taken_for_update(config)
         try:
@@ -94,7 +117,7 @@ class Guarded(Pregel[Any, Any, Any, Any]):
         self, config: RunnableConfig, supersteps: Sequence[Sequence[Any]]
     ) -> RunnableConfig:
         """See `bulk_update_state`."""
-        if _is_inside(config):
+        if self._is_inside(config):
             return await super().abulk_update_state(config, supersteps)
         advance = await asyncio.to_thread(self._taken_for_update, config)
         try:
@@ -103,10 +126,11 @@ class Guarded(Pregel[Any, Any, Any, Any]):
             await asyncio.to_thread(self.hitl_driver.give_back, advance)
 
     def _taken_for_update(self, config: RunnableConfig) -> Advance:
-        driver, conf = self.hitl_driver, config["configurable"]
+        driver, merged = self.hitl_driver, merged_config(self.config, config)
+        conf = merged["configurable"]
         refuse_old_snapshot(driver, conf)
         driver.adopt(str(conf["thread_id"]))
-        advance = driver.open(str(conf["thread_id"]), ensure_config(config))
+        advance = driver.open(str(conf["thread_id"]), merged)
         advance.session.with_snapshot = updated_by_hand(advance.session, actor="operator")
         return advance
 
@@ -119,8 +143,13 @@ def guarded(graph: Pregel[Any, Any, Any, Any], driver: Driver) -> Any:
     return graph
 
 
-def _is_inside(config: RunnableConfig | None) -> bool:
-    return SESSION_KEY in (config or {}).get("configurable", {})
+def _given(config: RunnableConfig | None, advance: Advance) -> RunnableConfig:
+    """Return the caller's config with what makes it an advance; LangGraph merges it with its own."""
+    ours = advance.config["configurable"]
+    keys = {key: ours[key] for key in ("thread_id", SESSION_KEY, EPOCH_KEY)}
+    given = with_configurable(config or {}, **keys)
+    given["configurable"].pop(INITIATOR_KEY, None)
+    return given
 
 
 def _raise_halt(advance: Advance) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import var_child_runnable_config
+from langgraph._internal._config import ensure_config
 from langgraph._internal._fields import get_cached_annotated_keys, get_update_as_tuples
 from langgraph._internal._runnable import RunnableCallable
 from langgraph._internal._serde import build_serde_allowlist
@@ -39,6 +40,8 @@ CHANNEL = "__hitl__"
 SESSION_KEY = "__hitl__"
 """Where an advance's session travels in `configurable`. Dunder keys stay out of metadata."""
 EPOCH_KEY = "__hitl_epoch"
+INITIATOR_KEY = "hitl_initiator"
+"""Where the name of who starts a run travels, until the run is there."""
 BASE_KEY = "__hitl_base"
 """The parent graph's standing, for a child graph."""
 ABOVE_KEY = "__hitl_above"
@@ -170,6 +173,14 @@ def as_update(value: Any, fields: Sequence[str]) -> Any:
     return value
 
 
+def merged_config(*configs: RunnableConfig | None) -> RunnableConfig:
+    """Return what LangGraph makes of these configs, the surrounding step's included, as plain data."""
+    found = ensure_config(*configs)
+    found["metadata"] = dict(found["metadata"])
+    found["recursion_limit"] = int(found["recursion_limit"])
+    return found
+
+
 def with_configurable(config: RunnableConfig, **keys: Any) -> RunnableConfig:
     """Return `config` with keys added to `configurable`."""
     return {**config, "configurable": {**config.get("configurable", {}), **keys}}
@@ -196,9 +207,17 @@ def write_channel(config: RunnableConfig, value: dict[str, Any]) -> None:
     ChannelWrite.do_write(config, [ChannelWriteEntry(CHANNEL, value)])
 
 
-def callable_node(name: str, sync: Any, asynchronous: Any) -> Runnable[Any, Any]:
-    """Return an untraced runnable that stands where the node's body stood."""
-    return RunnableCallable(sync, asynchronous, name=name, trace=False, recurse=False)
+def callable_node(
+    body: Runnable[Any, Any], name: str, sync: Any, asynchronous: Any
+) -> Runnable[Any, Any]:
+    """Return an untraced runnable that stands where the node's body stood, and is drawn like it."""
+    only_async = is_async_only(body)
+    node = RunnableCallable(
+        None if only_async else sync, asynchronous, name=name, trace=False, recurse=False
+    )
+    if (tools := getattr(body, "tools_by_name", None)) is not None:
+        vars(node)["tools_by_name"] = tools
+    return node
 
 
 def is_async_only(body: Runnable[Any, Any]) -> bool:

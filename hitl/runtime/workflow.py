@@ -4,12 +4,13 @@ import logging
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from typing import Any
 
-from langchain_core.runnables import RunnableConfig, ensure_config
+from langchain_core.runnables import RunnableConfig
 
 from hitl.errors import HitlError, RunBusy, RunStopped
 from hitl.graph.driver import Driver
 from hitl.graph.entry import Entry, next_input
 from hitl.graph.guard import guarded
+from hitl.graph.lg import INITIATOR_KEY
 from hitl.graph.loops import finish
 from hitl.graph.saver import FencedSaver
 from hitl.graph.seam import instrument, needs_loop, notes
@@ -141,12 +142,12 @@ class Workflow:
     def _ready(
         self, config: RunnableConfig | None, run_id: str | None, by: str | None
     ) -> RunnableConfig:
-        merged = ensure_config(config)
-        own = dict(merged.get("configurable", {}))
+        given = config or RunnableConfig()
+        own = dict(given.get("configurable", {}))
         own["thread_id"] = run_id or own.get("thread_id") or new_id("run", self._wiring.clock())
         if by is not None:
-            own["hitl_initiator"] = by
-        return {**merged, "configurable": own}
+            own[INITIATOR_KEY] = by
+        return {**given, "configurable": own}
 
     def run(self, run_id: str) -> Run:
         """Return a run, started here or in another process.
@@ -172,7 +173,7 @@ class Workflow:
             return  # another workflow's run in the same store: its own process advances it
         kept = self.store.read(lambda r: r.run_input(run_id))
         call = self._wiring.serde.loads_typed(kept) if kept else {}
-        config = ensure_config(call.get("config"))
+        config = self._kept(call.get("config", {}))
         try:
             advance = self._driver.open(run_id, config, wait=0.0)
         except RunBusy:
@@ -182,6 +183,11 @@ class Workflow:
             return
         entry = Entry(advance, lambda: next_input(self._driver, advance))
         self._drain(entry, in_loop=bool(call.get("in_loop")) or self._needs_loop)
+
+    def _kept(self, config: RunnableConfig) -> RunnableConfig:
+        """Return the config a run was started with, without what the graph brings by itself."""
+        own = (self.graph.config or {}).get("tags") or ()
+        return {**config, "tags": [t for t in config.get("tags", ()) if t not in own]}
 
     def _drain(self, entry: Entry, *, in_loop: bool) -> None:
         kwargs = {"context": self._context}
