@@ -36,6 +36,9 @@ WORK = 900
 READERS = 3
 DIGITS_PER_CHEQUE = 6
 CHEQUES_WITHOUT_REPEAT = WORK // DIGITS_PER_CHEQUE
+_STORY = 329
+"""Part of every seed: chosen so that with seed 0 the first doubtful digit comes on the fifth cheque and
+is right, and the first wrong one on the twelfth. The figures of seed 0 are ordinary ones."""
 _INK = 16.0
 """Largest pixel value in the data."""
 
@@ -128,8 +131,8 @@ class Lesson:
             raise ConfigurationError(
                 f"The budget {budget} is not a share of digits to review; give a number from 0 to 1."
             )
-        if budget == 1.0:
-            return 1.0
+        if budget in (0.0, 1.0):
+            return budget  # nobody is asked, or everybody: no quantile says that of unseen images
         p = self.reader.calibrator.p(self.experience.confidence)
         exact = float(np.quantile(p, budget))
         short = (round(exact, decimals) for decimals in range(2, 17))
@@ -151,7 +154,7 @@ def split(seed: int) -> Split:
     """
     if seed < 0:
         raise ConfigurationError(f"The seed {seed} is negative; give 0 or a larger whole number.")
-    order = np.random.default_rng(seed).permutation(KNOWN + WORK)
+    order = np.random.default_rng([_STORY, seed]).permutation(KNOWN + WORK)
     return Split(order[:KNOWN], order[KNOWN:])
 
 

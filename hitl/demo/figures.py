@@ -44,7 +44,7 @@ class Outcome:
     read: Indices
     """The reader's first readings."""
     final: Indices
-    """What was written down; -1 where a run ended before."""
+    """What was written down."""
     approved: Bools
     denied: Bools
     resets: int

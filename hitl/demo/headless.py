@@ -9,14 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from hitl.demo.cheques import batch
-from hitl.demo.desk import Desk, read_so_far
+from hitl.demo.desk import Desk
 from hitl.demo.digits import CHEQUES_WITHOUT_REPEAT, DIGITS_PER_CHEQUE, learn
 from hitl.demo.figures import Figures, Outcome, figures
-from hitl.demo.reviewer import SimulatedReviewer, proposed_digit
-from hitl.demo.rules import READ
+from hitl.demo.reviewer import SimulatedReviewer
+from hitl.demo.traces import trace
 from hitl.models import RunStatus, Verdict
-from hitl.reviews import TimelineStep
-from hitl.runtime import Run
 
 REPEATS = f"Images repeat: there are {CHEQUES_WITHOUT_REPEAT * DIGITS_PER_CHEQUE} for the work."
 """Said when there are more cheques than the work images allow without repeating."""
@@ -95,6 +93,7 @@ def process(
     """
     for done, cheque in enumerate(desk.batch.cheques, start=1):
         run = desk.start(cheque)
+        run.wait(timeout=0)  # one that a killed process left half-way goes on
         while run.status is RunStatus.WAITING:
             for review in run.reviews():
                 reviewer.decide(desk.app.queue, review, desk.batch, cheque=cheque.face.number)
@@ -111,60 +110,20 @@ def observe(desk: Desk) -> Outcome:
 
     Raises:
         NotFound: A cheque was not started.
+        ValueError: A cheque was given up before its last digit.
     """
-    traces = [_trace(desk, desk.app.run(desk.run_id(c.face.number))) for c in desk.batch.cheques]
+    numbers = [cheque.face.number for cheque in desk.batch.cheques]
+    traces = [trace(desk, number, desk.app.run(desk.run_id(number))) for number in numbers]
+    for each in traces:
+        if len(each.written) != DIGITS_PER_CHEQUE:
+            raise ValueError(f"Cheque {each.number} has {len(each.written)} of 6 digits.")
+    verdicts = [[digit.verdict for digit in each.digits] for each in traces]
     return Outcome(
-        p=np.array([trace.p for trace in traces]),
-        read=np.array([trace.read for trace in traces]),
-        final=np.array([trace.final for trace in traces]),
-        approved=np.array([trace.approved for trace in traces]),
-        denied=np.array([trace.denied for trace in traces]),
-        resets=sum(trace.resets for trace in traces),
-        elsewhere=sum(trace.elsewhere for trace in traces),
+        p=np.array([[digit.p for digit in each.digits] for each in traces]),
+        read=np.array([[digit.read for digit in each.digits] for each in traces]),
+        final=np.array([each.written for each in traces]),
+        approved=np.array([[v is Verdict.APPROVE for v in row] for row in verdicts]),
+        denied=np.array([[v is Verdict.DENY for v in row] for row in verdicts]),
+        resets=sum(each.resets for each in traces),
+        elsewhere=sum(each.asked_elsewhere for each in traces),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Trace:
-    p: list[float]
-    read: list[int]
-    final: list[int]
-    approved: list[bool]
-    denied: list[bool]
-    resets: int
-    elsewhere: int
-
-
-def _trace(desk: Desk, run: Run) -> _Trace:
-    """Return what became of one cheque whose run is over."""
-    steps = run.timeline().steps
-    written = read_so_far(desk.app.graph.get_state(run.config).values)
-    final = written + [-1] * (DIGITS_PER_CHEQUE - len(written))
-    first = [s for s in steps if s.gate.name.step == READ and s.gate.attempt == 1]
-    verdicts = [_verdict(step) for step in first]
-    return _Trace(
-        p=[_known(step) for step in first],
-        read=[
-            digit if step.review is None else proposed_digit(step.review)
-            for step, digit in zip(first, final, strict=True)
-        ],
-        final=final,
-        approved=[verdict is Verdict.APPROVE for verdict in verdicts],
-        denied=[verdict is Verdict.DENY for verdict in verdicts],
-        resets=sum(s.gate.verified for s in steps if s.gate.name.step == READ),
-        elsewhere=sum(s.review is not None for s in steps if s.gate.name.step != READ),
-    )
-
-
-def _verdict(step: TimelineStep) -> Verdict | None:
-    decision = step.review.decision if step.review is not None else None
-    return decision.verdict if decision is not None else None
-
-
-def _known(step: TimelineStep) -> float:
-    p = step.gate.p
-    if p is None:
-        raise ValueError(
-            f"Gate {step.gate.id!r} of the reader has no p; the calibrator is missing."
-        )
-    return p

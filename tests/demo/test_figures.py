@@ -20,7 +20,7 @@ from hitl.demo.figures import (
 from hitl.demo.simulation import simulate
 from hitl.reliability import Write, log_probability
 
-SEEDS = range(24)
+SEEDS = range(20)
 BUDGET = 0.10
 SD_ALONE, SD_REVIEWED, SD_TOUCHED = 0.046, 0.029, 0.031
 """Standard deviations of predicted less seen at 150 cheques: of all cheques, and of those in which
@@ -40,7 +40,7 @@ def pool() -> list[Pooled]:
     pooled = []
     for seed in SEEDS:
         lesson, batch, outcome = simulate(seed, 150, budget=BUDGET, accuracy=1.0)
-        found = figures(batch, outcome, lesson, accuracy=1.0, seconds=0.0, draws=120)
+        found = figures(batch, outcome, lesson, accuracy=1.0, seconds=0.0, draws=100)
         pooled.append(Pooled(lesson, batch, outcome, found))
     return pooled
 
@@ -155,7 +155,7 @@ def test_a_reviewer_who_errs_costs_what_is_predicted() -> None:
         seen.append(right_cheques(outcome.final, batch.truth).mean())
         expected.append(predicted(outcome, 0.95).mean())
 
-    assert np.mean(seen) == pytest.approx(0.91, abs=0.012)
+    assert np.mean(seen) == pytest.approx(0.91, abs=0.015)  # 3 x .022 / sqrt(20)
     assert is_honest([e - s for e, s in zip(expected, seen, strict=True)], 0.032)
 
 
