@@ -26,6 +26,7 @@ from hitl.errors import (
     ReviewClosed,
     ReviewExpired,
     ReviewRefusal,
+    RunRefusal,
     ServerUnreachable,
     TooLateToUndo,
 )
@@ -70,6 +71,20 @@ class CancelBody(Record):
     """Body of `POST /v1/reviews/{id}/cancel`."""
 
     reason: str
+    by: str | None = None
+
+
+class StopBody(Record):
+    """Body of `POST /v1/runs/{id}/stop`."""
+
+    reason: str = ""
+    by: str | None = None
+    """Who stops it; None for the owner of the key."""
+
+
+class ResumeBody(Record):
+    """Body of `POST /v1/runs/{id}/resume`."""
+
     by: str | None = None
 
 
@@ -263,6 +278,15 @@ class QueueClient:
         """See `ReviewQueue.run`."""
         return self._get(f"/v1/runs/{_quoted(run_id)}", RunRecord)
 
+    def stop(self, run_id: str, *, by: str, reason: str = "") -> RunRecord:
+        """See `ReviewQueue.stop`."""
+        path = f"/v1/runs/{_quoted(run_id)}/stop"
+        return self._post(path, RunRecord, {"by": by, "reason": reason}, run_id)
+
+    def resume(self, run_id: str, *, by: str) -> RunRecord:
+        """See `ReviewQueue.resume`."""
+        return self._post(f"/v1/runs/{_quoted(run_id)}/resume", RunRecord, {"by": by}, run_id)
+
     def audit(self, *, after: int = 0, limit: int = 100) -> list[AuditEvent]:
         """See `ReviewQueue.audit`."""
         return list(self._get("/v1/audit", AuditPage, {"after": after, "limit": limit}).events)
@@ -307,6 +331,7 @@ _ERRORS: dict[str, type[HitlError]] = {
         ReviewClosed,
         ReviewExpired,
         ReviewRefusal,
+        RunRefusal,
         TooLateToUndo,
     )
 }

@@ -30,6 +30,7 @@ The hierarchy:
   + RunNotFinished
   + RunStopped
   + RunBusy
+  + RunRefusal
   + ServerUnreachable
   + EvidenceRefusal
     - UnusableColumn
@@ -376,3 +377,18 @@ class RunBusy(HitlError):
             f"Run {run_id!r} is being advanced elsewhere; nothing was started. Wait for it with"
             " `run.wait()`."
         )
+
+
+class RunRefusal(HitlError):
+    """The run was not stopped or resumed; nothing was changed.
+
+    Attributes:
+        run_id: The run.
+        status_code: The HTTP status this refusal maps to.
+    """
+
+    status_code = 409
+
+    def __init__(self, run_id: str, sentence: str) -> None:
+        self.run_id = run_id
+        super().__init__(f"Run {run_id!r} {sentence}")

@@ -337,6 +337,8 @@ class RunRecord(Record):
     """Every step of this run is spot-checked."""
     branch: int = 0
     """How many rollbacks the run has had."""
+    stop_asked: str = ""
+    """Who pressed the stop button and why, until the run is resumed or given input; else empty."""
 
 
 class ProposalKey(Record):

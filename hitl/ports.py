@@ -280,6 +280,10 @@ class Transaction(Reader, Protocol):
         """Settle every open proposal of the run and free its key: what it rested on changed."""
         ...
 
+    def drop_proposal_of(self, review_id: str) -> None:
+        """Do the same with what one review is about; nothing happens when it is settled."""
+        ...
+
     def put_gate(self, row: GateRow) -> None:
         """Insert or replace a gate row by id."""
         ...

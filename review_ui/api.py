@@ -18,11 +18,13 @@ from hitl.client import (
     CancelBody,
     DecisionBody,
     Problem,
+    ResumeBody,
     ReviewDetail,
     ReviewPage,
     RunPage,
+    StopBody,
 )
-from hitl.errors import HitlError, NotFound, ReviewRefusal
+from hitl.errors import HitlError, NotFound, ReviewRefusal, RunRefusal
 from hitl.models import Decision, Review, ReviewStatus, RunRecord, RunStatus
 from hitl.reviews import NO_ANSWER, ReviewQueue
 from review_ui.strict import BadBody, parse, read_body
@@ -59,7 +61,7 @@ def create_api(queue: ReviewQueue, *, token: str, owner: str = "operator") -> AP
     )
     _add_reviews(v1, queue)
     _add_decisions(v1, queue, owner)
-    _add_runs(v1, queue)
+    _add_runs(v1, queue, owner)
     router.include_router(v1)
     return router
 
@@ -129,7 +131,7 @@ def _add_decisions(v1: APIRouter, queue: ReviewQueue, owner: str) -> None:
         return _answer(_detail(queue.cancel(review_id, by=by, reason=said.reason)))
 
 
-def _add_runs(v1: APIRouter, queue: ReviewQueue) -> None:
+def _add_runs(v1: APIRouter, queue: ReviewQueue, owner: str) -> None:
     @v1.get("/runs", response_model=RunPage)
     def list_runs(
         status: Annotated[list[RunStatus] | None, Query()] = None,
@@ -141,6 +143,21 @@ def _add_runs(v1: APIRouter, queue: ReviewQueue) -> None:
         found = queue.runs(status=status or (), workflow=workflow, limit=limit, before=before)
         following = found[-1].id if len(found) == limit else None
         return _answer(RunPage(runs=tuple(found), next=following))
+
+    @v1.post("/runs/{run_id:path}/stop", response_model=RunRecord, openapi_extra=_body_of(StopBody))
+    def stop(run_id: str, body: Body) -> Response:
+        """Stop a run: at once, or before its next step; 409 when it has ended."""
+        said = parse(StopBody, body)
+        by = owner if said.by is None else said.by
+        return _answer(queue.stop(run_id, by=by, reason=said.reason))
+
+    @v1.post(
+        "/runs/{run_id:path}/resume", response_model=RunRecord, openapi_extra=_body_of(ResumeBody)
+    )
+    def resume(run_id: str, body: Body) -> Response:
+        """Let a stopped run go on; 409 when the stop button did not stop it."""
+        said = parse(ResumeBody, body)
+        return _answer(queue.resume(run_id, by=owner if said.by is None else said.by))
 
     @v1.get("/runs/{run_id:path}", response_model=RunRecord)
     def read_run(run_id: str) -> Response:
@@ -194,7 +211,7 @@ def _problem(problem: HitlError | BadBody | RequestValidationError) -> Response:
         name = "Unauthorized" if isinstance(problem, _Unauthorized) else "BadBody"
         return _told(problem.status_code, name, str(problem))
     status = 404 if isinstance(problem, NotFound) else 503
-    if isinstance(problem, ReviewRefusal):
+    if isinstance(problem, (ReviewRefusal, RunRefusal)):
         status = problem.status_code
     return _told(status, type(problem).__name__, str(problem), vars(problem))
 

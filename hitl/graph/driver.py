@@ -25,6 +25,7 @@ from hitl.graph.rollback import find_target, roll_back
 from hitl.graph.saver import TURN_KEY, FencedSaver
 from hitl.graph.session import Session, Wiring
 from hitl.graph.signals import Halt, NeedsAttention, RollBack
+from hitl.graph.stopping import stopped_instead
 from hitl.graph.task import turn_standing
 from hitl.models import Mail, RunRecord, RunStatus
 from hitl.policy import run_coin
@@ -272,19 +273,20 @@ class Driver:
             t.check_epoch(session.run.id, session.epoch)
             run = t.run(session.run.id)
             questions.open_questions(t, session, asked)
-            if status in (RunStatus.STOPPED, RunStatus.NEEDS_ATTENTION):
-                supersede(t, run.id, reason=reason, now=now)
+            stands, why = stopped_instead(run, status, reason)
+            if stands in (RunStatus.STOPPED, RunStatus.NEEDS_ATTENTION):
+                supersede(t, run.id, reason=why, now=now)
             ended = run.model_copy(
                 update={
-                    "status": status,
-                    "reason": reason,
+                    "status": stands,
+                    "reason": why,
                     "reliability": standing.reliability,
                     "unknown_steps": standing.unknown,
                     "updated_at": now,
                 }
             )
             t.set_run(ended)
-            if status is not run.status:
+            if stands is not run.status:
                 t.append_audit(run.id, _moved(ended, now))
             t.finish_mail([m.id for m in advance.mail])
             t.release_run(run.id, session.epoch)

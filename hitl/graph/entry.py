@@ -202,6 +202,7 @@ def _new_turn(driver: Driver, session: Session, frozen: tuple[str, bytes]) -> No
             "turn": session.run.turn + 1,
             "status": RunStatus.RUNNING,
             "reason": "",
+            "stop_asked": "",
             "policy_hash": wiring.policy_hash,
             "workflow_version": wiring.version,
             "updated_at": now,
@@ -212,7 +213,8 @@ def _new_turn(driver: Driver, session: Session, frozen: tuple[str, bytes]) -> No
         t.check_epoch(run.id, session.epoch)
         supersede(t, run.id, reason="The run was given new input.", now=now)
         t.drop_proposals(run.id)
-        t.set_run(run)
+        seen, asked = session.run.stop_asked, t.run(run.id).stop_asked
+        t.set_run(run.model_copy(update={"stop_asked": "" if asked == seen else asked}))
         t.set_run_input(run.id, frozen)
         t.put_mail(run.id, MailKind.INPUT, key=f"input:{run.id}:{run.turn}", due_at=now)
         t.append_audit(run.id, _started(run, now))

@@ -101,7 +101,7 @@ def roll_back(
     t.undo_gates(run.id, [r.id for r in target.undone], at=now, by_decision=decision_id)
     t.drop_proposals(run.id)
     supersede(t, run.id, reason="The run was rolled back.", now=now)
-    moved = run.model_copy(update={"branch": run.branch + 1, "updated_at": now})
+    moved = t.run(run.id).model_copy(update={"branch": run.branch + 1, "updated_at": now})
     t.set_run(moved)
     t.append_audit(run.id, _entry(run, halt, target, now))
     t.put_mail(run.id, MailKind.WAKE, key=f"rolled_back:{run.id}:{moved.branch}", due_at=now)

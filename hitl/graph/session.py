@@ -9,6 +9,7 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from hitl.graph.accuracy import Accuracy
 from hitl.graph.lg import ERROR, ERROR_SOURCE_NODE, INTERRUPT, RESUME
+from hitl.graph.stopping import StopWatch
 from hitl.lifecycle import moved
 from hitl.models import (
     Decision,
@@ -70,8 +71,6 @@ class Session:
         self.epoch = epoch
         self.delivering: dict[str, list[str]] = {}
         """Reviews of questions whose answers are handed to LangGraph, by task."""
-        self.stop_sentence: str | None = None
-        """Set by the stop button; gates raise at the next boundary."""
         self.with_snapshot: Work | None = None
         """Written in the transaction of the next snapshot: what an update by hand does to the rest."""
         self._lock = threading.Lock()
@@ -83,6 +82,7 @@ class Session:
     def reload(self, run: RunRecord) -> None:
         """Start over from what the store holds, for `run` as it now is."""
         self.run = run
+        self._stops = StopWatch(self.wiring.store, run)
         self._open = {p.key: p for p in self.wiring.store.read(self._load)}
 
     def _load(self, reader: Reader) -> list[StoredProposal]:
@@ -94,6 +94,11 @@ class Session:
         self.has_history = bool(denied) or self.run.branch > 0
         self.denied_effects = reader.denied_effects(self.run.id)
         return reader.open_proposals(self.run.id)
+
+    @property
+    def stop_sentence(self) -> str | None:
+        """Who pressed the stop button, and why; None while nobody did. Gates raise it."""
+        return self._stops.sentence()
 
     # -- which execution this is ----------------------------------------------------------------
 

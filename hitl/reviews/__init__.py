@@ -9,6 +9,7 @@ from hitl.reviews.clock import utcnow
 from hitl.reviews.closing import supersede
 from hitl.reviews.opening import effect_fingerprint, open_review, proposal_hash
 from hitl.reviews.queue import ReviewQueue
+from hitl.reviews.stopping import stop_all
 from hitl.reviews.timeline import RunTimeline, TimelineStep
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "effect_fingerprint",
     "open_review",
     "proposal_hash",
+    "stop_all",
     "supersede",
     "utcnow",
 ]

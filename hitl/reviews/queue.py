@@ -24,7 +24,7 @@ from hitl.models import (
     Verdict,
 )
 from hitl.ports import Clock, Store
-from hitl.reviews import claims, closing, deciding, intents
+from hitl.reviews import claims, closing, deciding, intents, stopping
 from hitl.reviews.answers import Said
 from hitl.reviews.clock import utcnow
 from hitl.reviews.timeline import RunTimeline, read_timeline
@@ -253,6 +253,26 @@ class ReviewQueue:
         return self._store.write(
             lambda t: closing.cancel(t, review_id, by=by, reason=reason, now=now)
         )
+
+    def stop(self, run_id: str, *, by: str, reason: str = "") -> RunRecord:
+        """Stop a run: at once, or at its next step when it is being advanced. See `stopping.stop`.
+
+        Raises:
+            RunRefusal: It has ended, or this actor may not stop it.
+            NotFound: There is no such run.
+        """
+        now = self._clock()
+        return self._store.write(lambda t: stopping.stop(t, run_id, by=by, reason=reason, now=now))
+
+    def resume(self, run_id: str, *, by: str) -> RunRecord:
+        """Let a run go on that the stop button stopped. See `stopping.resume`.
+
+        Raises:
+            RunRefusal: It was not stopped so, or this actor may not resume it.
+            NotFound: There is no such run.
+        """
+        now = self._clock()
+        return self._store.write(lambda t: stopping.resume(t, run_id, by=by, now=now))
 
     def outcome(
         self, run_id: str, *, good: bool, step: str | None = None, note: str = "", by: str = ""

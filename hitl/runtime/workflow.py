@@ -17,7 +17,7 @@ from hitl.graph.seam import instrument, needs_loop, notes
 from hitl.graph.session import Wiring
 from hitl.ids import new_id
 from hitl.models import RunStatus
-from hitl.reviews import ReviewQueue
+from hitl.reviews import ReviewQueue, stop_all
 from hitl.runtime.runs import Run
 from hitl.serving import engine_for, prepare
 
@@ -188,6 +188,36 @@ class Workflow:
         """Return the config a run was started with, without what the graph brings by itself."""
         own = (self.graph.config or {}).get("tags") or ()
         return {**config, "tags": [t for t in config.get("tags", ()) if t not in own]}
+
+    def stop(self, run_id: str | None = None, *, by: str, reason: str = "") -> list[Run]:
+        """Stop a run, or all that are running or waiting, and return them.
+
+        What nobody advances is stopped at once; a step under way ends first, and its run stops before
+        the next. What waited for a person is withdrawn; what was decided stands.
+
+        Raises:
+            RunRefusal: The run has ended, or this actor may not stop it.
+            NotFound: There is no such run.
+        """
+        if run_id is not None:
+            return [Run(self, self.queue.stop(run_id, by=by, reason=reason).id)]
+        stopped = stop_all(self.queue, workflow=self.name, by=by, reason=reason)
+        return [Run(self, r.id) for r in stopped]
+
+    def resume(self, run_id: str, *, by: str) -> Run:
+        """Let a run go on that `stop` stopped; with no engine, in this thread until it parks or ends.
+
+        Steps that waited for a person run again and are asked anew, in new reviews; what was decided
+        before is not asked again.
+
+        Raises:
+            RunRefusal: It was not stopped so, or this actor may not resume it.
+            NotFound: There is no such run.
+        """
+        self.queue.resume(run_id, by=by)
+        if not self.is_serving:
+            self.advance(run_id)
+        return Run(self, run_id)
 
     def _drain(self, entry: Entry, *, in_loop: bool) -> None:
         kwargs = {"context": self._context}

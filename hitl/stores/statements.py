@@ -138,12 +138,14 @@ OPEN_PROPOSALS = PROPOSALS.where(_is(PROPOSAL, "run_id"), PROPOSAL.c.settled.is_
     PROPOSAL.c.seq
 )
 SETTLE_PROPOSAL = update(PROPOSAL).where(_is(PROPOSAL, *_KEY)).values(settled=True)
-DROP_PROPOSALS = (
+_DROP = (
     update(PROPOSAL)
-    .where(_is(PROPOSAL, "run_id"), PROPOSAL.c.settled.is_(False))
+    .where(PROPOSAL.c.settled.is_(False))
     .values(settled=True, task_id=PROPOSAL.c.task_id + ":dropped:" + cast(PROPOSAL.c.seq, String))
 )
 """Frees the keys: a task whose state was changed under it asks anew under its own name."""
+DROP_PROPOSALS = _DROP.where(_is(PROPOSAL, "run_id"))
+DROP_PROPOSAL_OF = _DROP.where(_is(PROPOSAL, "review_id"))
 
 
 def add_proposal(insert: InsertFactory) -> ClauseElement:

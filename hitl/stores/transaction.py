@@ -198,6 +198,10 @@ class SqlTransaction(SqlReader):
         """See `Transaction`."""
         self._line.run(s.DROP_PROPOSALS, run_id=run_id)
 
+    def drop_proposal_of(self, review_id: str) -> None:
+        """See `Transaction`."""
+        self._line.run(s.DROP_PROPOSAL_OF, review_id=review_id)
+
     # -- the gate log ---------------------------------------------------------------------------
 
     def put_gate(self, row: GateRow) -> None:
