@@ -1,11 +1,12 @@
 """Graphs in graphs: levels, sharing, workers, handoffs to the parent."""
 
 import operator
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, Send
+from typing_extensions import TypedDict
 
 from tests.runtime.graphs.case import Builder, Case, Graph, Tally
 from tests.runtime.graphs.shapes import Log, noting, start

@@ -4,7 +4,7 @@ import asyncio
 import operator
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any
 
 from langchain_core.runnables import RunnableConfig, RunnableLambda
 from langgraph.cache.memory import InMemoryCache
@@ -16,6 +16,7 @@ from langgraph.runtime import Runtime, get_runtime
 from langgraph.store.base import BaseStore
 from langgraph.store.memory import InMemoryStore
 from langgraph.types import CachePolicy, Command, RetryPolicy, StreamWriter, interrupt
+from typing_extensions import TypedDict
 
 from tests.runtime.graphs.case import Builder, Case, Graph, Tally
 from tests.runtime.graphs.shapes import Log, noting, start

@@ -1,8 +1,9 @@
 """What a state may be: pydantic, dataclass, root, schemas, messages, private and special channels."""
 
 import operator
+import typing
 from dataclasses import dataclass, field
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any
 
 from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage
 from langchain_core.tools import tool
@@ -16,6 +17,7 @@ from langgraph.managed import IsLastStep, RemainingSteps
 from langgraph.prebuilt import ToolNode, tools_condition
 from langgraph.types import Overwrite, Send
 from pydantic import BaseModel, Field
+from typing_extensions import TypedDict
 
 from tests.runtime.graphs.case import Builder, Case, Tally
 from tests.runtime.graphs.shapes import Log, noting, start
@@ -77,6 +79,31 @@ def dataclass_state(tally: Tally) -> Builder:
         return tally.end("pick", {"best": state.items[0], "note": f"{len(state.items)}"})  # type: ignore[no-any-return]
 
     graph = StateGraph(Basket)
+    graph.add_sequence([add, pick])
+    graph.add_edge(START, "add")
+    return graph
+
+
+class Row(typing.TypedDict):
+    """A standard library's TypedDict, which pydantic cannot describe before Python 3.12."""
+
+    item: str
+    cents: int
+
+
+class Table(typing.TypedDict, total=False):
+    rows: Annotated[list[Row], operator.add]
+    last: Row
+
+
+def nested_dicts(tally: Tally) -> Builder:
+    def add(state: Table) -> Table:
+        return tally.end("add", {"rows": [{"item": "pen", "cents": 120}]})  # type: ignore[no-any-return]
+
+    def pick(state: Table) -> Table:
+        return tally.end("pick", {"last": state["rows"][-1]})  # type: ignore[no-any-return]
+
+    graph = StateGraph(Table)
     graph.add_sequence([add, pick])
     graph.add_edge(START, "add")
     return graph
@@ -251,7 +278,7 @@ def messages(tally: Tally) -> Builder:
             calls = [call("add", 1, a=2, b=3), call("shout", 2, text="hey")]
             said = AIMessage("", tool_calls=calls, id="ai1")
         else:
-            said = AIMessage(f"{state['messages'][-1].content} of {seen}", id="ai2")
+            said = AIMessage(f"{state['messages'][-1].content} of {seen}", id=f"ai{seen}")
         return tally.end("chat", {"messages": [said]})  # type: ignore[no-any-return]
 
     graph = StateGraph(MessagesState)
@@ -317,6 +344,7 @@ def asked() -> dict[str, Any]:
 CASES = (
     Case("pydantic_state", pydantic_state, lambda: {"lines": [Line(item="ink", cents=300)]}),
     Case("dataclass_state", dataclass_state, lambda: Basket(items=[Item("ink", 3.0)])),
+    Case("nested_dicts", nested_dicts, lambda: {"rows": [{"item": "ink", "cents": 300}]}),
     Case("root_state", root_state, lambda: ["given"]),
     Case("schemas", schemas, lambda: {"question": "why?"}),
     Case("private", private, lambda: {"said": ["given"]}),

@@ -1,0 +1,178 @@
+"""Threads belong to LangGraph: it goes on where a wrapped graph stopped, and the other way round."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langgraph.checkpoint.sqlite import SqliteSaver
+from langgraph.graph import StateGraph
+
+import hitl
+from hitl import Checkpoint, EscalationPolicy
+from hitl.models import RunStatus
+from tests.runtime.conftest import DecideAll
+from tests.runtime.graphs.case import Graph, Tally
+from tests.runtime.graphs.nested import child, three_deep
+from tests.runtime.graphs.nodes import asking
+from tests.runtime.graphs.shapes import linear, start
+from tests.runtime.graphs.states import asked, messages
+from tests.runtime.graphs.streams import plain
+
+THREAD: Any = {"configurable": {"thread_id": "t1"}}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "hitl.db"
+
+
+@contextmanager
+def unwrapped(graph: Any, file: Path, **options: Any) -> Iterator[Graph]:
+    """The graph as LangGraph runs it, on its own saver, on the same file."""
+    with SqliteSaver.from_conn_string(str(file)) as saver:
+        made = graph.compile(checkpointer=saver, **options)
+        yield made
+
+
+@contextmanager
+def wrapped(graph: Any, file: Path, *asking: str) -> Iterator[hitl.Workflow]:
+    """The graph with gates that always ask at these steps."""
+    checkpoints = [Checkpoint(step, always=True) for step in asking]
+    app = hitl.wrap(
+        graph, EscalationPolicy("p", checkpoints=checkpoints), store=f"sqlite:///{file}"
+    )
+    try:
+        yield app
+    finally:
+        app.close()
+
+
+def test_an_ended_thread_takes_new_input_unwrapped(file: Path, decide_all: DecideAll) -> None:
+    with wrapped(messages(Tally()), file, "chat", "tools") as app:
+        run = app.start(asked(), THREAD)
+        decide_all(app, run)
+        assert run.status is RunStatus.DONE
+    with unwrapped(messages(Tally()), file) as graph:
+        assert graph.get_state(THREAD).next == ()
+        said = graph.invoke({"messages": [("user", "And now?")]}, THREAD)["messages"]
+    assert [m.type for m in said] == ["human", "ai", "tool", "tool", "ai", "human", "ai"]
+
+
+def test_a_parked_thread_goes_on_unwrapped(file: Path) -> None:
+    """Without gates nobody is asked: the step runs, and what was withheld never appears."""
+    with wrapped(linear(Tally()), file, "work") as app:
+        assert app.start(start(), THREAD).status is RunStatus.WAITING
+    tally = Tally()
+    with unwrapped(linear(tally), file) as graph:
+        assert graph.get_state(THREAD).next == ("work",)
+        output = graph.invoke(None, THREAD)
+    assert output["log"] == ["start", "plan", "work", "check"]
+    assert "__hitl__" not in repr(output)
+    assert tally.ended == {"work": 1, "check": 1}
+
+
+def test_a_thread_parked_three_graphs_down_goes_on_unwrapped(file: Path) -> None:
+    with wrapped(three_deep(Tally()), file, "mid/sub/leafs/leaf2") as app:
+        assert app.start(start(), THREAD).status is RunStatus.WAITING
+    tally = Tally()
+    with unwrapped(three_deep(tally), file) as graph:
+        output = graph.invoke(None, THREAD)
+    expected = three_deep(Tally()).compile().invoke(start())
+    assert output == expected
+    assert tally.ended == {"leaf2": 1, "out": 1}
+
+
+def test_a_plain_thread_goes_on_wrapped(file: Path, decide_all: DecideAll) -> None:
+    with unwrapped(linear(Tally()), file, interrupt_before=["work"]) as graph:
+        graph.invoke(start(), THREAD)
+    tally = Tally()
+    with wrapped(linear(tally), file, "check") as app:
+        app.invoke(None, THREAD)
+        run = app.run("t1")
+        assert run.status is RunStatus.WAITING
+        assert [r.name.step for r in run.reviews()] == ["check"]
+        decide_all(app, run)
+        assert run.value["log"] == ["start", "plan", "work", "check"]
+    assert tally.ended == {"work": 1, "check": 1}
+
+
+def test_a_plain_thread_that_ended_takes_new_input_wrapped(
+    file: Path, decide_all: DecideAll
+) -> None:
+    with unwrapped(linear(Tally()), file) as graph:
+        graph.invoke(start(), THREAD)
+    with wrapped(linear(Tally()), file, "check") as app:
+        run = app.start({"log": ["again"]}, THREAD)
+        decide_all(app, run)
+        assert run.status is RunStatus.DONE
+        first = ["start", "plan", "work", "check"]
+        assert run.value["log"] == [*first, "again", "plan", "work", "check"]
+
+
+def test_a_plain_thread_with_a_question_is_answered_wrapped(
+    file: Path, decide_all: DecideAll
+) -> None:
+    with unwrapped(asking(Tally()), file) as graph:
+        graph.invoke(start(), THREAD)
+    with wrapped(asking(Tally()), file, "ask") as app:
+        app.invoke(None, THREAD)
+        run = app.run("t1")
+        decide_all(app, run, answers=["the first", "very"])
+        assert run.value["log"] == ["start", "the first/very", "last"]
+
+
+def test_the_saved_states_are_the_plain_graphs(file: Path, tmp_path: Path) -> None:
+    """Two threads side by side in one file, and the same history in both."""
+    with wrapped(child(Tally()), file) as app:
+        app.start(start(), THREAD)
+    other: Any = {"configurable": {"thread_id": "t2"}}
+    with unwrapped(child(Tally()), file) as graph:
+        graph.invoke(start(), other)
+        ours, theirs = ([s.values for s in graph.get_state_history(t)] for t in (THREAD, other))
+        assert plain(ours) == plain(theirs)
+
+
+def test_what_a_wrapped_run_leaves_needs_no_type_of_ours(file: Path) -> None:
+    """The private channel is plain data: a reader without hitl can load every snapshot."""
+    with wrapped(linear(Tally()), file, "work") as app:
+        app.start(start(), THREAD)
+    with sqlite3.connect(file) as connection:
+        blobs = connection.execute("SELECT checkpoint FROM checkpoints").fetchall()
+        writes = connection.execute("SELECT value FROM writes").fetchall()
+    connection.close()
+    assert not [b for (b,) in (*blobs, *writes) if b"hitl.graph" in b or b"hitl.models" in b]
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+async def test_parked_and_ended_states_are_told_alike(colour: str, file: Path) -> None:
+    """`get_state` of a gated graph, subgraphs included, against the plain graph's breakpoint."""
+    with wrapped(child(Tally()), file, "mid/one") as app:
+        run = await app.astart(start(), THREAD)
+        graph = app.graph
+        parked = (
+            graph.get_state(THREAD, subgraphs=True)
+            if colour == "sync"
+            else await graph.aget_state(THREAD, subgraphs=True)
+        )
+        inner = parked.tasks[0].state
+        assert (parked.next, inner.next) == (("mid",), ("one",))
+        assert plain(parked.values) == plain(inner.values | {"log": ["start", "before"]})
+        assert [i.value["review_id"] for i in parked.interrupts] == [run.reviews()[0].id]
+
+
+def test_updating_the_state_by_hand_writes_what_the_plain_graph_writes(tmp_path: Path) -> None:
+    outputs = []
+    graph: StateGraph[Any, Any, Any, Any] = linear(Tally())
+    with unwrapped(graph, tmp_path / "plain.db", interrupt_after=["plan"]) as made:
+        made.invoke(start(), THREAD)
+        made.update_state(THREAD, {"log": ["by hand"]}, as_node="work")
+        outputs.append(made.invoke(None, THREAD))
+    with wrapped(linear(Tally()), tmp_path / "hitl.db", "work") as app:
+        app.invoke(start(), THREAD)
+        app.graph.update_state(THREAD, {"log": ["by hand"]}, as_node="work")
+        outputs.append(app.invoke(None, THREAD))
+    assert outputs[0] == outputs[1]
+    assert outputs[0]["log"] == ["start", "plan", "by hand", "check"]
