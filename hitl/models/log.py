@@ -1,0 +1,108 @@
+"""The gate log, the outcomes and the trail: what every later estimate rests on."""
+
+from typing import Any, Literal
+
+from pydantic import AwareDatetime
+
+from hitl.models.reviews import Signal, StepName, TriggerFired
+from hitl.models.words import ConfidenceKind, Covers, Probability, Record
+
+
+class GateRow(Record):
+    """One gate evaluation, asked or not: the row every later estimate rests on.
+
+    Schema: design of the evaluation log (policy evaluation, 2.1). What is not logged here cannot be
+    added later. `wrong` is never derived from the verdict alone.
+    """
+
+    id: str
+    run_id: str
+    turn: int = 1
+    run_key: str
+    """The unit for clusters: the run, or the customer it belongs to."""
+    workflow: str
+    workflow_version: str
+    name: StepName
+    attempt: int = 1
+    rollout: int = 0
+    n_rollouts: int = 1
+    winner: bool = True
+    branch: int = 0
+    step_index: int
+    """LangGraph's superstep number in its graph."""
+    checkpoint_id: str
+    """The snapshot this superstep started from."""
+    root_checkpoint_id: str = ""
+    """The same for the whole run: differs inside subgraphs."""
+    task_id: str
+    parents: tuple[str, ...] = ()
+    ts: AwareDatetime
+    confidence: Probability | None = None
+    confidence_kind: ConfidenceKind = ConfidenceKind.UNKNOWN
+    p: Probability | None = None
+    """What was compared with `confidence_below` and multiplied into reliability."""
+    calibrator: str | None = None
+    calibrator_cutoff: AwareDatetime | None = None
+    reliability_before: Probability = 1.0
+    reliability_after: Probability = 1.0
+    unknown_steps: int = 0
+    policy_hash: str
+    policy_name: str
+    policy_version: str
+    autonomy_seq: int = 0
+    threshold: float | None = None
+    action: Literal["act", "ask"]
+    triggers: tuple[TriggerFired, ...] = ()
+    """All that fired, not the first."""
+    propensity_ask: Probability
+    propensity_label: Probability
+    coin_u: Probability | None = None
+    coin_rate: Probability = 0.0
+    coin_key_id: str = ""
+    audit_stratum: str = ""
+    spot_check: bool = False
+    review_id: str | None = None
+    summary: str = ""
+    """The step's result in one line."""
+    covers: Covers = Covers.STEP
+    signals: tuple[Signal, ...] = ()
+    step_seconds: float | None = None
+    step_cost: float | None = None
+    rework_cost: float | None = None
+    silent_error_cost: float | None = None
+    deadline: AwareDatetime | None = None
+    reversible: bool | None = None
+    side_effect_at: AwareDatetime | None = None
+    info_kind: Literal["goal", "input", "constraint", "context"] | None = None
+    is_seed: bool = False
+    seed_truth: int | None = None
+    committed_at: AwareDatetime | None = None
+    """When the step's writes were committed; None while withheld, denied or stopped."""
+    verified: bool = False
+    """True when a person's yes, or a person's answer, committed it."""
+    undone_at: AwareDatetime | None = None
+    superseded_by: str | None = None
+    """The decision whose rollback undid it."""
+
+
+class Outcome(Record):
+    """A delayed label of a run: did it lead to something good?"""
+
+    id: str
+    run_id: str
+    step: str | None = None
+    good: bool
+    note: str = ""
+    known_at: AwareDatetime
+
+
+class AuditEvent(Record):
+    """One line of the trail, chained per run: `hash` covers `prev`, `chain_seq` and `body`."""
+
+    seq: int
+    run_id: str
+    chain_seq: int
+    prev: str
+    hash: str
+    body: dict[str, Any]
+    """`at`, `actor`, `action`, `subject` and what belongs to the action; JSON only."""

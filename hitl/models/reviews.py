@@ -1,0 +1,220 @@
+"""What is put before a person, and what they said."""
+
+from typing import Literal
+
+from pydantic import AwareDatetime, Field, JsonValue
+
+from hitl.models.words import (
+    ConfidenceKind,
+    Covers,
+    DecidedBy,
+    JsonObject,
+    Place,
+    Probability,
+    Record,
+    RemedyKind,
+    ReviewStatus,
+    Verdict,
+)
+
+
+class Signal(Record):
+    """One piece of evidence about a proposal."""
+
+    name: str
+    kind: Literal["trusted", "noisy"]
+    """Trusted: a person or a test. Noisy: a model. The two are never averaged."""
+    passed: bool | None = None
+    score: float | None = None
+    detail: str = ""
+
+
+class Evidence(Record):
+    """Something for the reviewer to look at."""
+
+    claim: str
+    quote: str = ""
+    source: str = ""
+    image_png: bytes | None = None
+    """A PNG picture, shown at its own size; at most 512 KiB."""
+
+
+class StepName(Record):
+    """Which execution of which step: the owner of rungs, budgets and denials.
+
+    It survives re-execution and forks: after a rollback the same visit comes again.
+    """
+
+    step: str
+    """Path inside the workflow: `"pay"`, or `"mid/sub/pay"` inside subgraphs."""
+    place: Place
+    visit: int = Field(ge=1)
+    """nth time the run comes to this step, from 1."""
+    shard: int = 0
+    """Which task of a Send fan-out, from 1; 0 for a task made by an edge.
+
+    Inside a fan-out of child graphs the outer number comes first: outer * 100000 + inner.
+    """
+
+
+class TriggerFired(Record):
+    """One reason to ask, with the value that fired it."""
+
+    kind: Literal["always", "confidence", "reliability", "rule", "spot_check", "retry", "unknown"]
+    sentence: str
+    """What the reviewer reads, e.g. `"Reliability 0.56 is below 0.70."`"""
+    value: float | None = None
+    threshold: float | None = None
+
+
+class Denial(Record):
+    """An earlier no, as the retried step sees it."""
+
+    step: str
+    attempt: int
+    reasons: tuple[str, ...] = ()
+    note: str = ""
+    by: str
+    at: AwareDatetime
+
+
+class Vouched(Record):
+    """An unverified step a yes would cover."""
+
+    gate_id: str
+    step: str
+    p: Probability | None
+    summary: str
+    """The step's result in one line."""
+
+
+class FieldChange(Record):
+    """One line of a state diff."""
+
+    field: str
+    before: JsonValue = None
+    after: JsonValue = None
+    appends: bool = False
+    """True when `after` is added to the field by the graph's reducer."""
+
+
+class Presentation(Record):
+    """What the reviewer reads, as declared by the checkpoint and filled from the proposal."""
+
+    title: str
+    why: tuple[str, ...] = ()
+    if_approved: str = ""
+    if_denied: str = ""
+    reasons: tuple[str, ...] = ()
+    """Reason chips for a deny."""
+    changes: tuple[FieldChange, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    signals: tuple[Signal, ...] = ()
+    vouched: tuple[Vouched, ...] = ()
+    covers: Covers = Covers.STEP
+    confidence: Probability | None = None
+    confidence_kind: ConfidenceKind = ConfidenceKind.UNKNOWN
+    reliability_before: Probability = 1.0
+    """Before this step: the product over the steps whose p is known."""
+    reliability_now: Probability = 1.0
+    """With this step, were it committed unreviewed."""
+    unknown_steps: int = 0
+    """How many unverified steps, this one included, have no known p and are left out."""
+    reliability_floor: Probability | None = None
+    """`reliability_below` that holds at this checkpoint; None when there is none."""
+    reset_to: Probability = 1.0
+    """Reliability after a yes."""
+    reset_basis: Literal["assumed", "declared", "measured"] = "assumed"
+    answer_schema: JsonObject | None = None
+    """JSON Schema of the human's own answer; None when Answer is not allowed."""
+    denials: tuple[Denial, ...] = ()
+
+
+class Proposal(Record):
+    """What a step wants to commit, as it is hashed and shown. The bytes are kept beside it."""
+
+    action: str
+    """The step, or the tool, that acts."""
+    arguments: JsonObject
+    """The view: `update`, `goto`, `send` for a step's writes; the calls for tools."""
+    target: str
+    """Workflow and step path."""
+    policy_hash: str
+    review_id: str
+    blob_sha256: str
+    elided: int = 0
+    """How many parts of the view are not shown because of the limits."""
+
+
+class RungOffer(Record):
+    """One remedy the reviewer may choose now."""
+
+    kind: RemedyKind
+    label: str
+    """E.g. `"Retry, 2 left, until 09:00"`."""
+
+
+class Decision(Record):
+    """A verdict, by whom, when, why, and what was shown."""
+
+    decision_id: str
+    review_id: str
+    verdict: Verdict
+    by: str
+    made_by: DecidedBy = DecidedBy.PERSON
+    decided_at: AwareDatetime
+    reasons: tuple[str, ...] = ()
+    note: str = ""
+    remedy: RemedyKind | None = None
+    """What follows a deny; None for an approve and for a spot check."""
+    answer: JsonValue = None
+    has_answer: bool = False
+    proposal_hash: str
+    surface: str = "api"
+    """Where it was clicked: page, cli, api, python, policy."""
+    shown_ms: int | None = None
+
+
+class Intent(Record):
+    """A decision that can still be undone: it becomes one at `commit_at`, judged at `answered_at`."""
+
+    decision: Decision
+    """`decided_at` is the instant it was answered."""
+    commit_at: AwareDatetime
+
+
+class Review(Record):
+    """One proposal waiting for people."""
+
+    id: str
+    run_id: str
+    workflow: str
+    workflow_version: str
+    policy_name: str
+    policy_version: str
+    name: StepName
+    attempt: int = Field(ge=1)
+    task_id: str
+    status: ReviewStatus = ReviewStatus.PENDING
+    blocking: bool = True
+    """False for a spot check: the run went on, only the label is wanted."""
+    risk: Literal["low", "medium", "high"] = "low"
+    proposal: Proposal
+    proposal_hash: str
+    presentation: Presentation
+    rungs: tuple[RungOffer, ...] = ()
+    """What a deny may lead to, in the policy's order; the first is the default."""
+    opened_at: AwareDatetime
+    due_at: AwareDatetime | None = None
+    expires_at: AwareDatetime | None = None
+    on_expiry: RemedyKind = RemedyKind.STOP
+    initiator: str | None = None
+    """Who started the run; may not decide it."""
+    interrupt_id: str | None = None
+    """LangGraph's id, for a question."""
+    closed_reason: str = ""
+    decision: Decision | None = None
+    holder: str | None = None
+    """Who has claimed it."""
+    claim_fence: str | None = None
+    claimed_until: AwareDatetime | None = None
