@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from hitl.models.reviews import StepName
 from hitl.models.words import JsonObject, Place, Probability, Record, RunStatus
