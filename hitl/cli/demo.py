@@ -5,9 +5,16 @@ from collections.abc import Callable, Iterator
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from hitl.cli.serve import tell_address, until_interrupted
 from hitl.cli.terminal import console, print_json, say, table
-from hitl.demo.figures import Figures
-from hitl.demo.headless import Headless, run_headless
+from hitl.errors import MissingExtra
+
+try:
+    from hitl.demo.figures import Figures
+    from hitl.demo.headless import Headless, run_headless
+    from hitl.demo.live import run_live
+except ModuleNotFoundError as missing:
+    raise MissingExtra("hitl demo", "demo", str(missing.name)) from missing
 
 CHEQUES = 150
 """As many as the images allow without repeating."""
@@ -39,8 +46,15 @@ def headless(
 
 
 def live(*, cheques: int | None, seed: int, budget: float, port: int) -> None:
-    """Serve the desk in the browser."""
-    raise NotImplementedError
+    """Serve the desk in the browser until interrupted; its files stay, and it goes on from them."""
+    with until_interrupted():
+        run_live(
+            cheques=CHEQUES if cheques is None else cheques,
+            seed=seed,
+            budget=budget,
+            port=port,
+            on_ready=tell_address,
+        )
 
 
 def _print(found: Headless) -> None:
