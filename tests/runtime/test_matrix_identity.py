@@ -38,7 +38,9 @@ def forms() -> Iterator[Forms]:
     @cache
     def both(case: Case) -> tuple[Graph, Any]:
         graph = compiled(case, Tally())
+        before = anatomy(graph)
         made.append(hitl.wrap(graph, EscalationPolicy("p"), store=store, name=case.name))
+        assert anatomy(graph) == before, "Wrapping changed the graph."
         return graph, made[-1].graph
 
     yield both
@@ -86,12 +88,11 @@ def test_the_drawing_is_the_graphs(case: Case, xray: bool, forms: Forms) -> None
 
 
 @EVERY_GRAPH
-def test_wrapping_leaves_the_graph_as_it_was(case: Case) -> None:
-    graph = compiled(case, Tally())
-    before = anatomy(graph)
-    app = hitl.wrap(graph, EscalationPolicy("p"), store="sqlite://")
-    app.close()
-    assert anatomy(graph) == before
+def test_wrapping_leaves_the_graph_as_it_was(case: Case, forms: Forms) -> None:
+    graph, gated = forms(case)
+    assert graph.checkpointer is None
+    assert not [name for name in graph.channels if "hitl" in name]
+    assert anatomy(graph) != anatomy(gated)
 
 
 def anatomy(graph: Graph) -> Any:
@@ -139,6 +140,13 @@ def test_the_recursion_limit_is_the_callers(bound: bool, store_url: str) -> None
     graph = app.graph.with_config(limit) if bound else app.graph
     with pytest.raises(GraphRecursionError):
         graph.invoke(start(), at("t1") if bound else {**limit, **at("t1")})
+    app.close()
+
+
+def test_without_a_recursion_limit_langgraphs_own_holds(store_url: str) -> None:
+    """It is far above the 25 supersteps that LangChain's other runnables stop at."""
+    app = asking(loop(Tally(), visits=40), store_url)
+    assert app.start(start()).value["n"] == 40
     app.close()
 
 

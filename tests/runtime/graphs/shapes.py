@@ -10,9 +10,6 @@ from typing_extensions import TypedDict
 
 from tests.runtime.graphs.case import Builder, Case, Tally
 
-VISITS = 30
-"""More than LangChain's limit of 25 supersteps; LangGraph's own is far away."""
-
 
 class Log(TypedDict, total=False):
     log: Annotated[list[str], operator.add]
@@ -194,14 +191,14 @@ def deferred_join(tally: Tally) -> Builder:
     return graph
 
 
-def loop(tally: Tally) -> Builder:
+def loop(tally: Tally, visits: int = 20) -> Builder:
     def count(state: Log) -> Log:
         return tally.end("count", {"n": state["n"] + 1, "log": [str(state["n"])]})  # type: ignore[no-any-return]
 
     graph = StateGraph(Log)
     graph.add_node("count", count)
     graph.add_edge(START, "count")
-    graph.add_conditional_edges("count", lambda s: "count" if s["n"] < VISITS else END)
+    graph.add_conditional_edges("count", lambda s: "count" if s["n"] < visits else END)
     return graph
 
 
