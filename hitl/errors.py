@@ -83,9 +83,7 @@ class NotBuilt(ConfigurationError):
 
     def __init__(self, feature: str) -> None:
         self.feature = feature
-        super().__init__(
-            f"{feature} is not built in this version of hitl; leave it out."
-        )
+        super().__init__(f"{feature} is not built in this version of hitl; leave it out.")
 
 
 class PolicyFileError(ConfigurationError):
