@@ -1,17 +1,12 @@
 """The cheque desk: a real job that runs offline, with real errors and a real reviewer's queue.
 
-Nothing here is imported by the library itself. The modules need the extra `demo` (Pillow and
-scikit-learn) and say so, with the command, when it is missing.
+Nothing here is imported by the library itself. It needs the extra `demo` (Pillow and scikit-learn).
 """
 
-from hitl.errors import ConfigurationError
+from importlib.util import find_spec
 
+from hitl.errors import MissingExtra
 
-class MissingExtra(ConfigurationError):
-    """The demo's libraries are not installed."""
-
-    def __init__(self, missing: ImportError) -> None:
-        super().__init__(
-            f"The demo needs Pillow and scikit-learn, and {missing.name!r} is not installed."
-            " Run: pip install 'hitl-framework[demo]'"
-        )
+for _module in ("numpy", "PIL", "sklearn"):
+    if find_spec(_module) is None:
+        raise MissingExtra("hitl demo", "demo", _module)

@@ -11,16 +11,11 @@ The mean is strictly increasing in c, so a quantile of p asks for exactly that s
 """
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
-
-from hitl.demo import MissingExtra
-
-try:
-    from sklearn.isotonic import isotonic_regression
-except ImportError as missing:
-    raise MissingExtra(missing) from missing
+from sklearn.isotonic import isotonic_regression
 
 Floats = npt.NDArray[np.float64]
 
@@ -46,6 +41,12 @@ class Calibrator:
     """Isotonic P(right) at `at`, non-decreasing, shape (n,)."""
     shift: float = 0.0
     """Added to the result's logit."""
+    name: ClassVar[str] = "mean of Platt and isotonic"
+    """What the gate log calls it."""
+
+    def __call__(self, confidence: float) -> float:
+        """Return P(right) of one result with this confidence: what `hitl.wrap` takes."""
+        return float(self.p(np.array([confidence]))[0])
 
     def p(self, confidence: Floats) -> Floats:
         """Return P(right) in [0, 1] for each confidence in [0, 1]; same shape."""

@@ -185,7 +185,7 @@ class Desk:
             desk_policy(lesson.threshold(budget), reviewer_accuracy=reviewer_accuracy),
             store=store,
             name=WORKFLOW,
-            calibrators={READ: lesson.reader.chance},
+            calibrators={READ: lesson.reader.calibrator},
         )
 
     def run_id(self, number: int) -> str:

@@ -17,17 +17,12 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # has no types
 
-from hitl.demo import MissingExtra
 from hitl.demo.calibration import Calibrator, Experience, Floats
 from hitl.errors import ConfigurationError
-
-try:
-    from sklearn.datasets import load_digits
-    from sklearn.linear_model import LogisticRegression
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # has no types
-except ImportError as missing:
-    raise MissingExtra(missing) from missing
 
 KNOWN = 897
 """Images the readers learn from and are calibrated on."""
@@ -99,10 +94,6 @@ class DigitReader:
         left = max(float(chances[order[guess - 1 :]].sum()), 1e-12)
         confidence = min(float(chances[order[guess - 1]]) / left, 1.0)
         return Reading(int(self._model.classes_[order[guess - 1]]), confidence)
-
-    def chance(self, confidence: float) -> float:
-        """Return the calibrated P(right) of one reading with this confidence."""
-        return float(self.calibrator.p(np.array([confidence]))[0])
 
     def read_all(self, pixels: Floats) -> tuple[Indices, Floats]:
         """Return (digits, confidence) of many images at once, shapes (n,): as `read` would."""

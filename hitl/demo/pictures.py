@@ -5,12 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
 
-from hitl.demo import MissingExtra
-
-try:
-    from PIL import Image, ImageDraw, ImageFont
-except ImportError as missing:
-    raise MissingExtra(missing) from missing
+from PIL import Image, ImageDraw, ImageFont
 
 BOX_SIZE = 124
 """Side of an amount box's inside in pixels: 10 image pixels, the digit's 8 and a margin of 1, so that

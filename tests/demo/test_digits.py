@@ -72,7 +72,7 @@ def test_reading_one_image_and_reading_all_say_the_same() -> None:
         reading = lesson.reader.read(ink)
         assert reading.digit == digit
         assert reading.confidence == pytest.approx(sure, abs=1e-9)
-        assert lesson.reader.chance(sure) == pytest.approx(
+        assert lesson.reader.calibrator(sure) == pytest.approx(
             lesson.reader.calibrator.p(confidence[confidence == sure])[0]
         )
 
@@ -189,13 +189,15 @@ def test_money_reads_like_money() -> None:
     assert money(cents([0, 0, 0, 0, 0, 7])) == "EUR 0.07"
 
 
-def test_without_the_extra_a_sentence_says_what_to_install() -> None:
-    code = "import sys; sys.modules['sklearn'] = None; import hitl.demo.digits"
+@pytest.mark.parametrize("module", ["numpy", "PIL", "sklearn"])
+def test_without_the_extra_a_sentence_says_what_to_install(module: str) -> None:
+    code = f"import sys; sys.modules[{module!r}] = None; import hitl.demo.headless"
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
-    assert "pip install 'hitl-framework[demo]'" in done.stderr.splitlines()[-1]
-    assert "Pillow and scikit-learn" in done.stderr
+    told = done.stderr.splitlines()[-1]
+    assert "pip install 'hitl-framework[demo]'" in told
+    assert repr(module) in told
 
 
 def test_importing_hitl_does_not_import_the_demo() -> None:
