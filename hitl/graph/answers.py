@@ -71,9 +71,7 @@ class AnswerForm:
         if key not in self.types:
             return value
         try:
-            adapter: TypeAdapter[Any] = TypeAdapter(
-                self.types[key], config=ConfigDict(arbitrary_types_allowed=True)
-            )
+            adapter = _adapter(self.types[key])
         except (PydanticUserError, TypeError):
             return value
         try:
@@ -81,6 +79,15 @@ class AnswerForm:
         except ValidationError as problem:
             first = problem.errors()[0]
             raise InvalidAnswer(review_id, f"Field {key!r}: {first['msg']}.") from problem
+
+
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    try:
+        return TypeAdapter(kind, config=ConfigDict(arbitrary_types_allowed=True))
+    except PydanticUserError as problem:
+        if problem.code != "type-adapter-config-unused":
+            raise
+    return TypeAdapter(kind)  # a model, a dataclass or a TypedDict brings its own config
 
 
 def in_place_of(proposal: Any, update: dict[str, Any]) -> Any:

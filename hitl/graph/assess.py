@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from hitl.graph.accuracy import StepAccuracy
 from hitl.graph.context import Report
@@ -37,6 +38,8 @@ class Assessment:
     """With `covers="since_reset"`: the unverified steps a yes covers besides this one."""
     yes: Write | None = None
     """What a yes adds to the standing instead; None for a step that passes."""
+    own: Write | None = None
+    """What a person's own answer adds instead; None for a step that passes."""
     reset_to: float = 1.0
 
 
@@ -197,6 +200,7 @@ def _with_coverage(attempt: Attempt, found: Assessment) -> Assessment:
         row=found.row.model_copy(update={"covers": covers}),
         vouched=vouched,
         yes=yes,
+        own=yes_write(attempt, found.row.p, Covers.STEP, ()),
         reset_to=attempt.task.standing.then(yes).reliability,
     )
 
@@ -240,12 +244,18 @@ def frozen_facts(found: Assessment, *, answers: int, handed_off: bool) -> JsonOb
     """Return what must not be recomputed when the step is executed again.
 
     What a yes adds is among it: the page said what reliability it leads to, under the policy that
-    asked.
+    asked. So is what their own answer adds, which vouches for this step alone.
     """
     assert found.yes is not None  # noqa: S101 - a person is asked
-    return {"yes": {**found.yes.dump()}, "answers": answers, "handed_off": handed_off}
+    assert found.own is not None  # noqa: S101
+    return {
+        "yes": {**found.yes.dump()},
+        "own": {**found.own.dump()},
+        "answers": answers,
+        "handed_off": handed_off,
+    }
 
 
-def thawed_write(meta: JsonObject) -> Write:
-    """Return what a yes adds, as it was shown when the question was asked."""
-    return Write(**meta["yes"])  # type: ignore[arg-type] # our own dump
+def thawed_write(meta: JsonObject, said: Literal["yes", "own"]) -> Write:
+    """Return what a yes, or the person's own answer, adds: as frozen when the question was asked."""
+    return Write(**meta[said])  # type: ignore[arg-type] # our own dump

@@ -18,6 +18,7 @@ from hitl.graph.signals import NeedsAttention, RollBack, StopRun, no_sentence
 from hitl.graph.task import Attempt, Ran
 from hitl.ids import new_id
 from hitl.models import (
+    Covers,
     DecidedBy,
     Decision,
     GateRow,
@@ -121,6 +122,15 @@ def approved(attempt: Attempt, stored: StoredProposal, review: Review) -> Settle
     Raises:
         NeedsAttention: The stored proposal is not the one that was approved; nothing is committed.
     """
+    value = _thawed(attempt, stored, review)
+    write = thawed_write(stored.meta, "yes")
+    work = _verified(attempt, stored, review, write)
+    handed_off = bool(stored.meta.get("handed_off"))
+    return Settled(value, work, write, handed_off, attempt=attempt, checked=True)
+
+
+def _thawed(attempt: Attempt, stored: StoredProposal, review: Review) -> Any:
+    """Return the withheld value, from bytes that are proven to be those the decision names."""
     decision = _decision(review)
     shown = review.proposal
     intact = (
@@ -131,28 +141,25 @@ def approved(attempt: Attempt, stored: StoredProposal, review: Review) -> Settle
     if not intact:
         raise NeedsAttention(
             review.id,
-            f"What would be committed for step {review.name.step!r} is not what {decision.by}"
-            f" approved in review {review.id!r}. Nothing was committed; restart the run or stop it.",
+            f"What would be committed for step {review.name.step!r} is not what {decision.by} was"
+            f" shown in review {review.id!r}. Nothing was committed; restart the run or stop it.",
         )
-    serde = attempt.task.session.wiring.serde
-    value = thaw(serde, stored.blob_type, stored.blob)
-    write = thawed_write(stored.meta)
-    work = _verified(attempt, stored, review, write)
-    handed_off = bool(stored.meta.get("handed_off"))
-    return Settled(value, work, write, handed_off, attempt=attempt, checked=True)
+    return thaw(attempt.task.session.wiring.serde, stored.blob_type, stored.blob)
 
 
 def answered(
     attempt: Attempt, stored: StoredProposal, review: Review, update: dict[str, Any]
 ) -> Settled:
-    """Return the human's own answer in the place of what the step proposed."""
-    proposal = None
-    if attempt.place is Place.AFTER:
-        proposal = thaw(attempt.task.session.wiring.serde, stored.blob_type, stored.blob)
-    write = thawed_write(stored.meta)
+    """Return the human's own answer in the place of what the step proposed.
+
+    Raises:
+        NeedsAttention: The stored proposal, whose destination stays, is not the one that was shown.
+    """
+    proposal = _thawed(attempt, stored, review) if attempt.place is Place.AFTER else None
+    write = thawed_write(stored.meta, "own")
     return Settled(
         in_place_of(proposal, update),
-        _verified(attempt, stored, review, write),
+        _verified(attempt, stored, review, write, covers=Covers.STEP),
         write,
         bool(stored.meta.get("handed_off")),
         is_answer=True,
@@ -162,7 +169,12 @@ def answered(
 
 
 def _verified(
-    attempt: Attempt, stored: StoredProposal, review: Review, write: Write
+    attempt: Attempt,
+    stored: StoredProposal,
+    review: Review,
+    write: Write,
+    *,
+    covers: Covers | None = None,
 ) -> tuple[Work, ...]:
     session = attempt.task.session
     now = session.wiring.clock()
@@ -175,6 +187,7 @@ def _verified(
                 update={
                     "committed_at": now,
                     "verified": True,
+                    "covers": covers or row.covers,
                     "reliability_after": after.reliability,
                     "unknown_steps": after.unknown,
                 }

@@ -128,7 +128,7 @@ def test_f2_bytes_changed_in_the_store_are_not_committed(tmp_path: Path) -> None
         go_on(run)
 
         assert run.status is RunStatus.NEEDS_ATTENTION
-        assert "is not what ana approved" in run.reason
+        assert "is not what ana was shown" in run.reason
         assert "payee" not in app.graph.get_state(run.config).values
 
 
