@@ -83,7 +83,7 @@ def _offered(
             ends_at = deadline((rung,), opened_at=opened_at, timezone=timezone)
             if left > 0 and (ends_at is None or now < ends_at):
                 label = _retry_label(left, ends_at, now=now, timezone=timezone)
-                yield RungOffer(kind=rung.kind, label=label)
+                yield RungOffer(kind=rung.kind, label=label, ends_at=ends_at)
         elif isinstance(rung, Stop) or rung.kind not in kinds:
             yield RungOffer(kind=rung.kind, label=_LABELS[rung.kind])
 

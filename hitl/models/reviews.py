@@ -152,6 +152,8 @@ class RungOffer(Record):
     kind: RemedyKind
     label: str
     """E.g. `"Retry, 2 left, until 09:00"`."""
+    ends_at: AwareDatetime | None = None
+    """From when on it is not allowed any more; None for never."""
 
 
 class Decision(Record):

@@ -10,7 +10,7 @@ from hitl.canonical import canonical_json
 from hitl.errors import InvalidAnswer
 from hitl.ids import new_id
 from hitl.lifecycle import NO_ANSWER, NoAnswer
-from hitl.models import Decision, JsonObject, Place, RemedyKind, Review, Verdict
+from hitl.models import Decision, JsonObject, Place, RemedyKind, Review, RungOffer, Verdict
 
 MAX_REASONS = 20
 MAX_REASON_LENGTH = 200
@@ -53,7 +53,7 @@ def decision_from(review: Review, said: Said, *, now: datetime) -> Decision:
             decided_at=now,
             reasons=(said.reasons,) if isinstance(said.reasons, str) else tuple(said.reasons),
             note=said.note,
-            remedy=_remedy(review, verdict, said, has_answer=has_answer),
+            remedy=_remedy(review, verdict, said, has_answer=has_answer, now=now),
             answer=None if isinstance(said.answer, NoAnswer) else said.answer,
             has_answer=has_answer,
             proposal_hash=said.proposal_hash,
@@ -90,14 +90,21 @@ def _verdict(review: Review, verdict: Verdict | str) -> Verdict:
         ) from None
 
 
-def _remedy(review: Review, verdict: Verdict, said: Said, *, has_answer: bool) -> RemedyKind | None:
+def _remedy(
+    review: Review, verdict: Verdict, said: Said, *, has_answer: bool, now: datetime
+) -> RemedyKind | None:
     if said.remedy is not None:
         return _remedy_kind(review, said.remedy)
     if verdict is Verdict.APPROVE or not review.blocking:
         return None
     if has_answer:
         return RemedyKind.ANSWER
-    return review.rungs[0].kind if review.rungs else RemedyKind.STOP
+    open_still = (rung.kind for rung in review.rungs if not _is_over(rung, now))
+    return next(open_still, RemedyKind.STOP)
+
+
+def _is_over(rung: RungOffer, now: datetime) -> bool:
+    return rung.ends_at is not None and now >= rung.ends_at
 
 
 def _remedy_kind(review: Review, remedy: RemedyKind | str) -> RemedyKind:
@@ -148,6 +155,10 @@ def _remedy_misfit(review: Review, decision: Decision) -> str | None:
     if remedy.value not in allowed:
         names = ", ".join(repr(name) for name in allowed)
         return f"The remedy {remedy.value!r} is not offered here; there are {names}."
+    for rung in review.rungs:
+        if rung.kind is remedy and rung.ends_at and _is_over(rung, decision.decided_at):
+            ended = rung.ends_at.isoformat(timespec="seconds")
+            return f"The remedy {remedy.value!r} is over since {ended}; choose another."
     return None
 
 
