@@ -39,7 +39,7 @@ from hitl.graph.settle import (
     withheld,
 )
 from hitl.graph.signals import StopRun
-from hitl.graph.task import Attempt, GatedTask, GateSpec, Ran, RunBody, shown_input, turn_standing
+from hitl.graph.task import Attempt, GatedTask, GateSpec, Ran, RunBody, turn_standing
 from hitl.graph.view import view_of_writes
 from hitl.models import Place, Review, Verdict
 from hitl.policy import Escalate
@@ -77,8 +77,9 @@ def gate_steps(spec: GateSpec, state: Any, config: RunnableConfig) -> Protocol:
 def _before(task: GatedTask) -> Generator[Asks, Any, Settled]:
     """Gate a step that has not run: what is withheld is its input."""
     attempt = Attempt.of(task, Place.BEFORE)
+    shown = task.shown
     if attempt.withheld is None:
-        found = assess(attempt, *shown_input(task.spec, task.state))
+        found = assess(attempt, *shown)
         if not isinstance(found.verdict, Escalate) or task.session.wiring.shadow:
             return passed(attempt, found, Ran(task.state))
         yield from _withhold(attempt, found, Ran(task.state), answers=0)

@@ -115,6 +115,14 @@ class GatedTask:
         base = self.config["configurable"].get(BASE_KEY)
         return own.under(Standing.load(base)) if base else own
 
+    @cached_property
+    def shown(self) -> tuple[JsonObject, int]:
+        """The input as a reviewer sees it, and how many parts are left out.
+
+        Taken once: a body that changes its input in place must not change its effect's key.
+        """
+        return shown_input(self.spec, self.state)
+
     def name(self, place: Place) -> StepName:
         """Return the step's name in this visit."""
         outer = self.config["configurable"].get(SHARD_KEY, 0)
@@ -254,9 +262,7 @@ class Attempt:
         return deadline(self.ladder, opened_at=opened, timezone=wiring.policy.timezone)
 
     def _effect_key(self) -> str:
-        return effect_key(
-            self.task.session.run.id, self.name, shown_input(self.task.spec, self.task.state)[0]
-        )
+        return effect_key(self.task.session.run.id, self.name, self.task.shown[0])
 
 
 def shown_input(spec: GateSpec, state: Any) -> tuple[JsonObject, int]:
