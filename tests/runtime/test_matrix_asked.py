@@ -19,13 +19,18 @@ Asked = Callable[[Case, str], Wrapped]
 Expected = Callable[[Case, str], Told]
 
 WITH_GRAPHS = [case for case in CASES if asking_steps(compiled(case, Tally()), "graphs")]
-GATED = [(case, "leaves") for case in CASES] + [(case, "graphs") for case in WITH_GRAPHS]
-NESTED = [(case, "all") for case in WITH_GRAPHS]
+GATED = [
+    (case, gates, colour)
+    for gates, cases in (("leaves", CASES), ("graphs", WITH_GRAPHS))
+    for case in cases
+    for colour in case.colours
+]
+NESTED = [(case, "all", case.colours[0]) for case in WITH_GRAPHS]
 COMMITTED = ["values", "updates"]
 
 
-def cells(gated: list[tuple[Case, str]]) -> pytest.MarkDecorator:
-    named = [pytest.param(c, g, k, id=f"{c.name}-{g}-{k}") for c, g in gated for k in c.colours]
+def cells(gated: list[tuple[Case, str, str]]) -> pytest.MarkDecorator:
+    named = [pytest.param(c, g, k, id=f"{c.name}-{g}-{k}") for c, g, k in gated]
     return pytest.mark.parametrize(("case", "gates", "colour"), named)
 
 
@@ -35,7 +40,8 @@ def expected_of() -> Expected:
 
     @cache
     def expected(case: Case, colour: str) -> Told:
-        return Plain(case).streamed(colour, COMMITTED, thread=new_id("run", utcnow()))
+        thread = new_id("run", utcnow())
+        return Plain(case).streamed(colour, COMMITTED, thread=thread, only_whole=True)
 
     return expected
 

@@ -6,13 +6,20 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from langchain.agents import AgentState, create_agent
-from langchain.agents.middleware import AgentMiddleware, after_model, before_model
+from langchain.agents.middleware import (
+    AgentMiddleware,
+    HumanInTheLoopMiddleware,
+    after_model,
+    before_model,
+)
+from langchain.tools import ToolRuntime
 from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, ToolMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.tools import tool
 from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.types import Command
 
 from tests.runtime.graphs.case import Builder, Case, Graph, Tally
 from tests.runtime.graphs.states import asked, call
@@ -147,7 +154,50 @@ def agent_inside(tally: Tally) -> Builder:
     return graph
 
 
+def agents_in_turn(tally: Tally) -> Builder:
+    """Two agents; a tool of the first hands over to the second through the parent graph."""
+
+    @tool
+    def to_bob(runtime: ToolRuntime) -> Command[Any]:
+        """Hand over to Bob."""
+        said = ToolMessage("handed over", tool_call_id=runtime.tool_call_id or "")
+        update = {"messages": [*runtime.state["messages"], said]}
+        command: Command[Any] = Command(graph=Command.PARENT, goto="bob", update=update)
+        return tally.end("to_bob", command)  # type: ignore[no-any-return]
+
+    def hand_over(messages: list[BaseMessage]) -> AIMessage:
+        return AIMessage("this is for Bob", tool_calls=[call("to_bob", 1)])
+
+    def answer(messages: list[BaseMessage]) -> AIMessage:
+        return AIMessage(f"Bob read {len(messages)}")
+
+    graph = StateGraph(MessagesState)
+    alice = create_agent(Scripted(script=hand_over, tally=tally), [to_bob], name="alice")
+    graph.add_node("alice", alice, destinations=("bob",))
+    graph.add_node("bob", create_agent(Scripted(script=answer, tally=tally), [], name="bob"))
+    graph.add_edge(START, "alice")
+    return graph
+
+
+def agent_that_asks(tally: Tally) -> Graph:
+    """LangChain's own middleware that asks before a tool call."""
+    made: Graph = create_agent(
+        Scripted(script=script, tally=tally),
+        tools(tally),
+        middleware=[HumanInTheLoopMiddleware(interrupt_on={"look": True})],
+    )
+    return made
+
+
 CASES = (
+    Case("agents_in_turn", agents_in_turn, asked, parallel=True),
+    Case(
+        "agent_that_asks",
+        agent_that_asks,
+        asked,
+        parallel=True,
+        answers=({"decisions": [{"type": "approve"}]},),
+    ),
     Case("talk", talk, asked),
     Case("agent", agent, asked, parallel=True),
     Case("agent_with_middleware", agent_with_middleware, asked, parallel=True),

@@ -9,7 +9,7 @@ from langgraph.types import Command, Send
 from typing_extensions import TypedDict
 
 from tests.runtime.graphs.case import Builder, Case, Graph, Tally
-from tests.runtime.graphs.shapes import Log, noting, start
+from tests.runtime.graphs.shapes import Log, adding, noting, start
 
 
 class Words(TypedDict, total=False):
@@ -158,6 +158,27 @@ def handoffs(tally: Tally) -> Builder:
     return graph
 
 
+def sent_up(tally: Tally) -> Builder:
+    """A step of a subgraph that starts tasks of the parent."""
+
+    def leave(state: Log) -> Any:
+        sends = [Send("work", {"n": n}) for n in (1, 2)]
+        wrong: Command[Any] = Command(graph=Command.PARENT, goto=[Send("work", {"n": 999_999})])
+        said: Command[Any] = Command(graph=Command.PARENT, goto=sends, update={"log": ["up"]})
+        return tally.end("leave", said, wrong=wrong)
+
+    sub = StateGraph(Log)
+    sub.add_node("leave", leave)
+    sub.add_edge(START, "leave")
+    graph = StateGraph(Log)
+    graph.add_node("sub", sub.compile(), destinations=("work",))
+    graph.add_node("work", adding(tally))
+    graph.add_node("end", noting(tally, "end"))
+    graph.add_edge(START, "sub")
+    graph.add_edge("work", "end")
+    return graph
+
+
 def two_up(tally: Tally) -> Builder:
     """A step two levels down that leaves to its parent, which goes on."""
 
@@ -275,6 +296,7 @@ CASES = (
     Case("workers", workers, start, parallel=True),
     Case("parent_command", parent_command, start),
     Case("handoffs", handoffs, start),
+    Case("sent_up", sent_up, start, parallel=True),
     Case("two_up", two_up, start),
     Case("called", called, start),
     Case("other_state", other_state, lambda: {"shared": "given", "mine": "", "log": []}),

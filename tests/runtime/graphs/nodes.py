@@ -256,6 +256,27 @@ def asking_below(tally: Tally) -> Builder:
     return graph
 
 
+def asking_side_by_side(tally: Tally) -> Builder:
+    """Two bodies of one superstep that both ask, beside one that does not."""
+
+    def asker(name: str) -> Any:
+        def ask(state: Log) -> Log:
+            answer = interrupt(f"What of {name}?")
+            return tally.end(name, {"log": [f"{name}: {answer}"]})  # type: ignore[no-any-return]
+
+        return ask
+
+    graph = StateGraph(Log)
+    for name in ("a", "b"):
+        graph.add_node(name, asker(name))
+    graph.add_node("c", noting(tally, "c"))
+    graph.add_node("join", noting(tally, "join"))
+    for name in ("a", "b", "c"):
+        graph.add_edge(START, name)
+    graph.add_edge(["a", "b", "c"], "join")
+    return graph
+
+
 def async_only(tally: Tally) -> Builder:
     async def one(state: Log) -> Log:
         await asyncio.sleep(0)
@@ -377,6 +398,7 @@ CASES = (
     Case("generator", generator, number),
     Case("async_generator", async_generator, number, colours=ASYNC),
     Case("asking", asking, start, answers=("the first", "very")),
+    Case("asking_side_by_side", asking_side_by_side, start, parallel=True, answers=("x", "x")),
     Case("asking_below", asking_below, start, answers=("ten",)),
     Case("async_only", async_only, start, colours=ASYNC),
     Case("async_parallel", async_parallel, start, colours=ASYNC, parallel=True),

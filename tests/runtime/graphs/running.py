@@ -2,7 +2,7 @@
 
 import asyncio
 import atexit
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -99,27 +99,39 @@ class Plain:
         self.graph = compiled(self.case, self.tally)
         self.graph.checkpointer = InMemorySaver()
 
-    def streamed(self, colour: str, modes: Any, *, thread: str, subgraphs: bool = False) -> Told:
-        """Stream the case's input to the run's end."""
+    def streamed(
+        self,
+        colour: str,
+        modes: Any,
+        *,
+        thread: str,
+        subgraphs: bool = False,
+        only_whole: bool = False,
+    ) -> Told:
+        """Stream the case's input to the run's end; see `whole` for `only_whole`."""
         begin(self.graph, self.tally)
         events: list[Event] = []
-        given: Any = self.case.given()
-        for answer in (*self.case.answers, None):
-            events += streamed(
+        for given in self._inputs(thread):
+            said = streamed(
                 self.graph, self.case, colour, given, thread, modes, subgraphs=subgraphs
             )
-            given = Command(resume=answer)
+            events += whole(self.graph, self.case, thread, said) if only_whole else said
         return _told(self.graph, self.case, thread, events, self.tally)
 
     def invoked(self, colour: str, *, thread: str) -> tuple[Any, Told]:
         """Return the output, and what the run left behind."""
         begin(self.graph, self.tally)
-        given: Any = self.case.given()
         output: Any = None
-        for answer in (*self.case.answers, None):
+        for given in self._inputs(thread):
             output = invoked(self.graph, self.case, colour, given, thread)
-            given = Command(resume=answer)
         return output, _told(self.graph, self.case, thread, [], self.tally)
+
+    def _inputs(self, thread: str) -> Iterator[Any]:
+        """Yield the case's input, then answers for as long as the graph asks."""
+        yield self.case.given()
+        answers = iter(self.case.answers)
+        while asked := self.graph.get_state(config_of(self.case, thread)).interrupts:
+            yield Command(resume={question.id: next(answers) for question in asked})
 
 
 class Wrapped:
@@ -171,13 +183,13 @@ class Wrapped:
             said = streamed(self.app, self.case, colour, given, thread, modes, subgraphs=subgraphs)
             given = None
             waiting = self.app.run(thread).reviews()
-            events += self._whole(said, thread) if waiting and self.case.parallel else said
+            events += whole(self.app.graph, self.case, thread, said) if self.asked else said
             if not waiting:
                 break
-            one_by_one = self.case.parallel and not deny_first
+            one_by_one = self.asked and self.case.parallel and not deny_first
             for review in waiting[:1] if one_by_one else waiting:
                 decide(self.app, review, deny_first=deny_first, answers=answers)
-                reviews.append(self.app.queue.get(review.id))
+                reviews.append(review)
         return self._left(thread, events, reviews)
 
     def invoked(self, colour: str, *, thread: str) -> tuple[Any, Told]:
@@ -205,19 +217,6 @@ class Wrapped:
         answers = list(self.case.answers)
         return self._left(thread, [], decide_until_it_ends(self.app, run, answers=answers))
 
-    def _whole(self, events: list[Event], thread: str) -> list[Event]:
-        """Return the events without the values of a superstep that is not over.
-
-        When a task parks, LangGraph tells what its finished siblings wrote; how much that is depends
-        on who finished first.
-        """
-        config = config_of(self.case, thread)
-        saved = next(iter(self.app.graph.get_state_history(config, limit=1))).values
-        values = [e for e in of_mode(without_interrupts(events), "values") if not e.ns]
-        if not values or plain(values[-1].data) == plain(saved):
-            return events
-        return [e for e in events if e.data is not values[-1].data]
-
     def _begin(self, *, deny_first: bool = False) -> None:
         begin(self.app.graph, self.tally)
         self.tally.denies = frozenset(self.asked) if deny_first else frozenset()
@@ -226,6 +225,20 @@ class Wrapped:
         told = _told(self.app.graph, self.case, thread, events, self.tally)
         told.reviews = reviews
         return told
+
+
+def whole(graph: Any, case: Case, thread: str, events: list[Event]) -> list[Event]:
+    """Return the events without the values of a superstep that is not over.
+
+    When a task parks, LangGraph tells what its finished siblings wrote; how much that is depends on
+    who finished first.
+    """
+    snapshot = next(iter(graph.get_state_history(config_of(case, thread), limit=1)))
+    values = [e for e in of_mode(without_interrupts(events), "values") if not e.ns]
+    over = not case.parallel or not snapshot.next
+    if over or not values or plain(values[-1].data) == plain(snapshot.values):
+        return events
+    return [e for e in events if e.data is not values[-1].data]
 
 
 def begin(graph: Graph, tally: Tally) -> None:

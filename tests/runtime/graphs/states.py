@@ -5,8 +5,8 @@ import typing
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage
-from langchain_core.tools import tool
+from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage, ToolMessage
+from langchain_core.tools import InjectedToolCallId, tool
 from langgraph.channels.delta import DeltaChannel
 from langgraph.channels.ephemeral_value import EphemeralValue
 from langgraph.channels.topic import Topic
@@ -15,7 +15,7 @@ from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.graph.message import REMOVE_ALL_MESSAGES
 from langgraph.managed import IsLastStep, RemainingSteps
 from langgraph.prebuilt import ToolNode, tools_condition
-from langgraph.types import Overwrite, Send
+from langgraph.types import Command, Overwrite, Send
 from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
@@ -290,6 +290,32 @@ def messages(tally: Tally) -> Builder:
     return graph
 
 
+def tool_command(tally: Tally) -> Builder:
+    """A tool that updates the state and says where to go."""
+
+    @tool
+    def note(text: str, tool_call_id: Annotated[str, InjectedToolCallId]) -> Command[Any]:
+        """Note."""
+        said = ToolMessage(text, tool_call_id=tool_call_id)
+        return tally.end("note", Command(update={"messages": [said]}, goto="last"))  # type: ignore[no-any-return]
+
+    def chat(state: MessagesState) -> dict[str, Any]:
+        said = AIMessage("", tool_calls=[call("note", 1, text="kept")], id="ai1")
+        return tally.end("chat", {"messages": [said]})  # type: ignore[no-any-return]
+
+    def last(state: MessagesState) -> dict[str, Any]:
+        said = AIMessage(f"last of {len(state['messages'])}", id="ai2")
+        return tally.end("last", {"messages": [said]})  # type: ignore[no-any-return]
+
+    graph = StateGraph(MessagesState)
+    graph.add_node("chat", chat)
+    graph.add_node("tools", ToolNode([note]), destinations=("last",))
+    graph.add_node("last", last)
+    graph.add_edge(START, "chat")
+    graph.add_edge("chat", "tools")
+    return graph
+
+
 def tool_sends(tally: Tally) -> Builder:
     """Each tool call is sent to the tools step by itself."""
 
@@ -357,6 +383,7 @@ CASES = (
     Case("delta_channel", delta_channel, lambda: {"words": ["given"]}),
     Case("overwrite", overwrite, start),
     Case("messages", messages, asked),
+    Case("tool_command", tool_command, asked),
     Case("tool_sends", tool_sends, asked, parallel=True),
     Case("forgetting", forgetting, asked),
 )

@@ -98,7 +98,8 @@ def _task(e: Event) -> str:
         return f"{said['langgraph_node']} {said['langgraph_path']}"
     if e.mode == "custom" and isinstance(e.data, dict):
         return str(e.data.get("by"))
-    return repr(plain(e.data)) if e.mode == "updates" else ""
+    parked = isinstance(e.data, dict) and "__interrupt__" in e.data
+    return repr(plain(e.data)) if e.mode == "updates" or parked else ""
 
 
 def without_interrupts(events: Iterable[Event]) -> list[Event]:
