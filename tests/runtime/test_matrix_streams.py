@@ -118,6 +118,21 @@ def test_output_state_and_work_are_the_plain_graphs(
     assert plain(run.value) == plain(saved(expected, plainly.state.values))
 
 
+@cells(CELLS)
+def test_a_second_turn_ends_as_the_plain_graphs(
+    case: Case, colour: str, streamed: Streamed
+) -> None:
+    both, thread = streamed(case, colour, False), new_id("run", utcnow())
+    for form in (both.theirs, both.ours):
+        form.invoked(colour, thread=thread)
+    expected, plainly = both.theirs.invoked(colour, thread=thread)
+    output, told = both.ours.invoked(colour, thread=thread)
+    assert plain(output) == plain(expected)
+    assert plain(told.history) == plain(plainly.history)
+    assert (told.began, told.ended) == (plainly.began, plainly.ended)
+    assert both.ours.app.run(thread).record.turn == 2
+
+
 def saved(output: Any, values: Any) -> Any:
     """Return the output without the channels that LangGraph never saves."""
     if not isinstance(output, dict):

@@ -1,6 +1,7 @@
 """Threads belong to LangGraph: it goes on where a wrapped graph stopped, and the other way round."""
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,7 +9,8 @@ from typing import Any
 
 import pytest
 from langgraph.checkpoint.sqlite import SqliteSaver
-from langgraph.graph import StateGraph
+from langgraph.errors import InvalidUpdateError
+from langgraph.graph import START, StateGraph
 
 import hitl
 from hitl import Checkpoint, EscalationPolicy
@@ -17,7 +19,7 @@ from tests.runtime.conftest import DecideAll
 from tests.runtime.graphs.case import Graph, Tally
 from tests.runtime.graphs.nested import child, three_deep
 from tests.runtime.graphs.nodes import asking
-from tests.runtime.graphs.shapes import linear, start
+from tests.runtime.graphs.shapes import Log, linear, noting, start
 from tests.runtime.graphs.states import asked, messages
 from tests.runtime.graphs.streams import plain
 
@@ -176,3 +178,70 @@ def test_updating_the_state_by_hand_writes_what_the_plain_graph_writes(tmp_path:
         outputs.append(app.invoke(None, THREAD))
     assert outputs[0] == outputs[1]
     assert outputs[0]["log"] == ["start", "plan", "by hand", "check"]
+
+
+# -- errors ---------------------------------------------------------------------------------------
+
+
+def failing(tally: Tally) -> "StateGraph[Any, Any, Any, Any]":
+    """Three steps side by side, one of which fails the first time, and a join."""
+
+    def fails(state: Log) -> Log:
+        tally.begin("fails")
+        if tally.began["fails"] == 1:
+            raise ValueError("Not today.")
+        return tally.end("fails", {"log": ["fails"]})  # type: ignore[no-any-return]
+
+    def slow(state: Log) -> Log:
+        time.sleep(0.05)  # it ends after the failure
+        return tally.end("slow", {"log": ["slow"]})  # type: ignore[no-any-return]
+
+    graph = StateGraph(Log)
+    graph.add_node("quick", noting(tally, "quick"))
+    graph.add_node("fails", fails)
+    graph.add_node("slow", slow)
+    graph.add_node("join", noting(tally, "join"))
+    for name in ("quick", "fails", "slow"):
+        graph.add_edge(START, name)
+    graph.add_edge(["quick", "fails", "slow"], "join")
+    return graph
+
+
+def failed_and_went_on(graph: Any) -> tuple[Any, ...]:
+    """Return how a run failed, and what came of it when it went on."""
+    with pytest.raises(ValueError, match="Not today") as failure:
+        graph.invoke(start(), THREAD)
+    notes = [plain(note) for note in failure.value.__notes__]
+    return failure.type, failure.value.args, notes, graph.invoke(None, THREAD)
+
+
+def test_a_failing_step_fails_as_in_the_plain_graph_and_goes_on_where_it_was(
+    file: Path, tmp_path: Path
+) -> None:
+    plainly, gated = Tally(), Tally()
+    with unwrapped(failing(plainly), tmp_path / "plain.db") as graph:
+        expected = failed_and_went_on(graph)
+    with wrapped(failing(gated), file) as app:
+        assert failed_and_went_on(app) == expected
+        assert app.run("t1").status is RunStatus.DONE
+    assert gated.ended == plainly.ended
+
+
+def test_two_writers_of_one_field_fail_as_in_the_plain_graph(file: Path, tmp_path: Path) -> None:
+    def clashing() -> "StateGraph[Any, Any, Any, Any]":
+        graph = StateGraph(Log)
+        for name in ("a", "b"):
+            graph.add_node(name, lambda state: {"route": "mine"})
+            graph.add_edge(START, name)
+        return graph
+
+    with (
+        unwrapped(clashing(), tmp_path / "plain.db") as graph,
+        pytest.raises(InvalidUpdateError) as expected,
+    ):
+        graph.invoke(start(), THREAD)
+    with wrapped(clashing(), file) as app:
+        with pytest.raises(InvalidUpdateError) as seen:
+            app.invoke(start(), THREAD)
+        assert app.run("t1").status is RunStatus.FAILED
+    assert str(seen.value) == str(expected.value)
