@@ -45,8 +45,8 @@ def list_all(
     elif not found:
         say("Nothing waits." if wanted == [ReviewStatus.PENDING] else "No such reviews.")
     else:
-        columns = ("review", "question", "status", "risk", "reliability", "due", "decided by")
-        console().print(table(columns, (_row(review) for review in found)))
+        columns = ("review", "question", "status", "reliability", "due")
+        console().print(table(columns, map(_row, found), wraps=("question", "status")))
         if len(found) == limit:
             say(f"The first {limit} are shown; --limit shows more.")
 
@@ -184,12 +184,11 @@ def _consequences(review: Review, said: Presentation) -> Iterator[str]:
 
 def _row(review: Review) -> tuple[object, ...]:
     decision = review.decision
+    by = "" if decision is None else f" by {decision.by}"
     return (
         review.id,
         review.presentation.title,
-        review.status.value,
-        review.risk,
+        f"{review.status.value}{by}",
         share(review.presentation.reliability_now),
         when(review.due_at),
-        None if decision is None else decision.by,
     )

@@ -24,7 +24,7 @@ def list_all(
         say("No such runs." if workflow or wanted else "No runs yet.")
     else:
         columns = ("run", "workflow", "status", "reliability", "updated", "reason")
-        console().print(table(columns, (_row(run) for run in found)))
+        console().print(table(columns, map(_row, found), wraps=("workflow", "updated", "reason")))
         _tell_of_more(len(found), limit)
 
 
@@ -41,8 +41,8 @@ def show(url: str, run_id: str, *, as_json: bool) -> None:
     if not story.steps:
         say("No step has come to a gate yet.")
         return
-    columns = ("step", "visit", "attempt", "p", "rests on", "reliability", "asked", "answer")
-    console().print(table(columns, _steps(story)))
+    columns = ("step", "visit", "attempt", "p", "reliability", "asked", "answer")
+    console().print(table(columns, _steps(story), wraps=("step", "p", "asked", "answer")))
 
 
 def _row(run: RunRecord) -> tuple[object, ...]:
@@ -65,8 +65,7 @@ def _steps(story: RunTimeline) -> Iterator[tuple[object, ...]]:
             f"{gate.name.step}{undone}",
             gate.name.visit,
             gate.attempt,
-            share(gate.p),
-            gate.confidence_kind.value,
+            None if gate.p is None else f"{share(gate.p)} {gate.confidence_kind.value}",
             share(gate.reliability_after),
             " ".join(trigger.sentence for trigger in gate.triggers) or None,
             _answer(step),

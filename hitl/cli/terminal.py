@@ -60,11 +60,20 @@ def say(sentence: str, *, err: bool = False) -> None:
     console(err=err).print(Text(visible(sentence)), soft_wrap=True)
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
-    """Return a table of inert text; None is shown as a dash."""
-    made = Table(box=SIMPLE, pad_edge=False, header_style="bold", show_edge=False)
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], *, wraps: Sequence[str] = ()
+) -> Table:
+    """Return a table of inert text; None is shown as a dash.
+
+    Args:
+        columns: The headings.
+        rows: One cell for each heading.
+        wraps: The headings of columns that take what room is left, in several lines if need be. The
+            others are never folded: there stand the ids that the next command takes.
+    """
+    made = Table(box=SIMPLE, padding=(0, 1, 0, 0), show_edge=False, header_style="bold")
     for column in columns:
-        made.add_column(column, overflow="fold")
+        made.add_column(column, overflow="fold", no_wrap=column not in wraps)
     for row in rows:
         made.add_row(*(Text("–" if cell is None else visible(cell)) for cell in row))
     return made

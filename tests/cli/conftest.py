@@ -29,8 +29,9 @@ Command = Callable[..., Said]
 
 
 @pytest.fixture
-def hitl(capsys: pytest.CaptureFixture[str]) -> Command:
-    """Return the command line as a function of its words."""
+def hitl(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Return the command line as a function of its words, on a wide terminal."""
+    monkeypatch.setenv("COLUMNS", "200")
 
     def call(*words: str) -> Said:
         capsys.readouterr()

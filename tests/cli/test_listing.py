@@ -166,3 +166,14 @@ def test_the_store_can_be_named_by_the_environment(
     monkeypatch.setenv("HITL_STORE", shop.url)
 
     assert shop.plain.id in hitl("reviews").out
+
+
+@pytest.mark.parametrize("words", [("runs",), ("reviews",)])
+def test_ids_stay_whole_on_a_narrow_terminal(
+    hitl: Command, shop: Shop, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+
+    said = hitl(*words, "--store", shop.url)
+
+    assert (shop.plain.run_id if words == ("runs",) else shop.plain.id) in said.out
