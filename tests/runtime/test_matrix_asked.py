@@ -5,14 +5,19 @@ from functools import cache
 from typing import Any
 
 import pytest
+from langgraph.graph import START, StateGraph
 
+import hitl
+from hitl import Checkpoint, EscalationPolicy
 from hitl.ids import new_id
 from hitl.models import Place, ReviewStatus, RunStatus
 from hitl.reviews import utcnow
 from hitl.stores import open_store
+from tests.runtime.conftest import DecideAll
 from tests.runtime.graphs import CASES
-from tests.runtime.graphs.case import DENIED, WRONG_NUMBER, Case, Tally
+from tests.runtime.graphs.case import DENIED, WRONG_NUMBER, Builder, Case, Tally
 from tests.runtime.graphs.running import Plain, Told, Wrapped, asking_steps, compiled
+from tests.runtime.graphs.shapes import Log, start
 from tests.runtime.graphs.streams import Event, changes, of_mode, plain, without_interrupts
 
 Asked = Callable[[Case, str], Wrapped]
@@ -98,6 +103,8 @@ def every_step_was_asked_once(ours: Wrapped, thread: str, told: Told) -> None:
     assert {g.action for g in ran} <= {"ask"}
     asked = [(r.name, r.attempt, r.task_id) for r in told.reviews if r.name.place is Place.AFTER]
     assert len(asked) == len(set(asked)) == len(ran)
+    asks = [len(ours.tally.around(r.name.step)) for r in told.reviews if r.name.place == "question"]
+    assert len(asks) == len(ours.case.answers) * (1 + max(asks, default=0))
     left = {ours.app.queue.get(r.id).status for r in told.reviews}
     assert left <= {ReviewStatus.EXECUTED, ReviewStatus.DENIED}
     assert ours.app.store.read(lambda r: r.open_proposals(thread)) == []
@@ -128,6 +135,36 @@ def test_every_step_denied_once_and_then_approved(
     seen = repr((told.state.values, told.history, of_mode(told.events, "values")))
     assert DENIED not in seen
     assert str(WRONG_NUMBER) not in seen
+
+
+def test_a_no_to_a_child_graph_is_heard_by_steps_that_had_not_run(
+    store_url: str, decide_all: DecideAll
+) -> None:
+    heard: list[list[str]] = []
+
+    def choose(state: Log) -> Log:
+        return {"route": "careful" if hitl.current().denials else "hasty"}
+
+    def careful(state: Log) -> Log:
+        heard.append([reason for d in hitl.current().denials for reason in d.reasons])
+        return {"log": ["careful"]}
+
+    sub: Builder = StateGraph(Log)
+    sub.add_node("choose", choose)
+    sub.add_node("hasty", lambda state: {"log": ["hasty"]})
+    sub.add_node("careful", careful)
+    sub.add_edge(START, "choose")
+    sub.add_conditional_edges("choose", lambda state: state["route"], ["hasty", "careful"])
+    graph: Builder = StateGraph(Log)
+    graph.add_node("sub", sub.compile())
+    graph.add_edge(START, "sub")
+    rules = EscalationPolicy("p", checkpoints=[Checkpoint("sub", always=True)])
+    app = hitl.wrap(graph, rules, store=store_url)
+    run = app.start(start())
+    decide_all(app, run, deny_first=True)
+    assert run.value["log"][-1] == "careful"
+    assert heard == [["wrong: sub"]]
+    app.close()
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
