@@ -1,5 +1,6 @@
 """Which p a step counts with: calibrated, measured, reported or declared; else unknown."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -52,8 +53,11 @@ class Accuracy:
         """
         calibrate = self._calibrators.get(step)
         if calibrate is not None and confidence is not None:
+            calibrated = float(calibrate(confidence))
+            if math.isnan(calibrated):
+                return StepAccuracy(None, ConfidenceKind.UNKNOWN)
             return StepAccuracy(
-                min(1.0, max(0.0, float(calibrate(confidence)))),
+                min(1.0, max(0.0, calibrated)),
                 ConfidenceKind.CALIBRATED,
                 getattr(calibrate, "name", getattr(calibrate, "__name__", "calibrator")),
                 getattr(calibrate, "cutoff", None),

@@ -11,6 +11,7 @@ from hitl.errors import ConfigurationError, RunStopped
 from hitl.graph.driver import Advance, Driver
 from hitl.graph.entry import Entry, enter, next_input, refuse_old_snapshot, updated_by_hand
 from hitl.graph.lg import (
+    CHECKPOINTER_KEY,
     EPOCH_KEY,
     INITIATOR_KEY,
     SESSION_KEY,
@@ -76,6 +77,7 @@ class Guarded(Pregel[Any, Any, Any, Any]):
 
     def _enter(self, input: Any, config: RunnableConfig | None, *, in_loop: bool = False) -> Entry:
         merged = merged_config(self.config, config)
+        self._refuse_foreign_saver(config)
         initiator = merged["configurable"].pop(INITIATOR_KEY, None)
         entry = enter(self.hitl_driver, input, merged, initiator=initiator, in_loop=in_loop)
         entry.advance.config = _given(config, entry.advance)
@@ -95,6 +97,16 @@ class Guarded(Pregel[Any, Any, Any, Any]):
                 " thread of its own, or make the unwrapped graph a step."
             )
         return session is not None
+
+    def _refuse_foreign_saver(self, config: RunnableConfig | None) -> None:
+        brought = (config or {}).get("configurable", {}).get(CHECKPOINTER_KEY)
+        used = self.checkpointer if brought is None else brought
+        if used is not self.hitl_driver.saver:
+            raise ConfigurationError(
+                f"This gated graph was given another checkpointer ({used!r}); what is"
+                " approved is kept with hitl's own snapshots, so nothing was run. Name the database"
+                " in `wrap(store=...)` and leave the graph's checkpointer alone."
+            )
 
     def _reopen(self, advance: Advance) -> Entry:
         """Go on after a rollback."""
@@ -126,6 +138,7 @@ class Guarded(Pregel[Any, Any, Any, Any]):
             await asyncio.to_thread(self.hitl_driver.give_back, advance)
 
     def _taken_for_update(self, config: RunnableConfig) -> Advance:
+        self._refuse_foreign_saver(config)
         driver, merged = self.hitl_driver, merged_config(self.config, config)
         conf = merged["configurable"]
         refuse_old_snapshot(driver, conf)

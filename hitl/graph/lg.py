@@ -58,6 +58,9 @@ _TASK_ID = "__pregel_task_id"
 _CHECKPOINT_MAP = "checkpoint_map"
 _PUSH = "__pregel_push"
 
+CHECKPOINTER_KEY = "__pregel_checkpointer"
+"""Where a server that brings its own saver puts it."""
+
 ERROR = "__error__"
 INTERRUPT = "__interrupt__"
 RESUME = "__resume__"

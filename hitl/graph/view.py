@@ -6,6 +6,7 @@ string. What is left out is marked where it stood and counted.
 
 import dataclasses
 import hashlib
+import re
 from collections.abc import Mapping, Sequence, Set
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -24,6 +25,8 @@ MAX_DEPTH = 32
 MAX_ITEMS = 200
 MAX_TEXT = 64 * 1024
 _SAFE_INTEGER = 2**53
+_SMALL = 8
+"""What a number, an empty value or a container counts for in bytes."""
 
 
 class Viewer:
@@ -40,11 +43,15 @@ class Viewer:
         if self._left <= 0:
             return self._elide("past 256 KiB")
         scalar = self._scalar(value)
+        if not isinstance(scalar, str):
+            self._left -= _SMALL
         if scalar is not None or value is None:
             return scalar
         if isinstance(value, Mapping):
             return self._mapping(value, depth)
-        if isinstance(value, (Sequence, Set)):
+        if isinstance(value, Set):
+            return self._items(sorted(value, key=repr), depth)  # a set has no order of its own
+        if isinstance(value, Sequence):
             return self._items(list(value), depth)
         return self._object(value, depth)
 
@@ -75,7 +82,7 @@ class Viewer:
     def _text(self, text: str) -> str:
         clean = text.encode("utf-8", "replace").decode("utf-8")
         limit = max(0, min(MAX_TEXT, self._left))
-        self._left -= len(clean) + 2
+        self._left -= min(len(clean), limit) + 2
         if len(clean) <= limit:
             return clean
         self.elided += 1
@@ -84,7 +91,7 @@ class Viewer:
     def _mapping(self, value: Mapping[Any, Any], depth: int) -> JsonObject:
         shown: JsonObject = {}
         for index, (key, item) in enumerate(value.items()):
-            if index >= MAX_ITEMS:
+            if index >= MAX_ITEMS or self._left <= 0:
                 shown["[not shown]"] = self._elide(f"{len(value) - index} more fields")
                 break
             shown[self._text(str(key))] = self.view(item, depth + 1)
@@ -106,7 +113,9 @@ class Viewer:
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
             fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
             return self._mapping(fields, depth)
-        return self._text(f"[{type(value).__name__}] {value!r}")
+        # An address would make the same effect another one after a restart.
+        said = re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
+        return self._text(f"[{type(value).__name__}] {said}")
 
 
 def message_fields(message: BaseMessage) -> dict[str, Any]:
