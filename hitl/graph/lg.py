@@ -18,7 +18,6 @@ from langgraph._internal._config import ensure_config
 from langgraph._internal._fields import get_cached_annotated_keys, get_update_as_tuples
 from langgraph._internal._runnable import RunnableCallable
 from langgraph._internal._serde import build_serde_allowlist
-from langgraph.channels.base import BaseChannel
 from langgraph.channels.binop import BinaryOperatorAggregate
 from langgraph.checkpoint.base import (
     ChannelVersions,
@@ -316,11 +315,6 @@ def serde_allowlist(
         if isinstance(node.bound, Pregel):
             allowed |= serde_allowlist(node.bound, ())
     return allowed
-
-
-def copy_channel(channel: BaseChannel[Any, Any, Any]) -> BaseChannel[Any, Any, Any]:
-    """Return an independent copy of a channel."""
-    return channel.copy()
 
 
 def forked(
