@@ -15,15 +15,15 @@ from hitl.reviews import utcnow
 from hitl.stores import open_store
 from tests.runtime.conftest import DecideAll
 from tests.runtime.graphs import CASES
-from tests.runtime.graphs.case import DENIED, WRONG_NUMBER, Builder, Case, Tally
-from tests.runtime.graphs.running import Plain, Told, Wrapped, asking_steps, compiled
+from tests.runtime.graphs.case import DENIED, WRONG_NUMBER, Builder, Case
+from tests.runtime.graphs.running import Plain, Told, Wrapped, asking_steps
 from tests.runtime.graphs.shapes import Log, start
 from tests.runtime.graphs.streams import Event, changes, of_mode, plain, without_interrupts
 
 Asked = Callable[[Case, str], Wrapped]
 Expected = Callable[[Case, str], Told]
 
-WITH_GRAPHS = [case for case in CASES if asking_steps(compiled(case, Tally()), "graphs")]
+WITH_GRAPHS = [case for case in CASES if asking_steps(case, "graphs")]
 GATED = [
     (case, gates, colour)
     for gates, cases in (("leaves", CASES), ("graphs", WITH_GRAPHS))

@@ -1,6 +1,5 @@
 """Graphs in graphs: levels, sharing, workers, handoffs to the parent."""
 
-import operator
 from typing import Annotated, Any
 
 from langchain_core.runnables import RunnableConfig
@@ -8,12 +7,12 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, Send
 from typing_extensions import TypedDict
 
-from tests.runtime.graphs.case import Builder, Case, Graph, Tally
+from tests.runtime.graphs.case import Builder, Case, Graph, Tally, added
 from tests.runtime.graphs.shapes import Log, adding, noting, start
 
 
 class Words(TypedDict, total=False):
-    log: Annotated[list[str], operator.add]
+    log: Annotated[list[str], added]
 
 
 def chain(tally: Tally, *names: str, state: Any = Log) -> Builder:
@@ -80,7 +79,7 @@ def side_by_side(tally: Tally) -> Builder:
 
 class Shard(TypedDict, total=False):
     n: int
-    log: Annotated[list[str], operator.add]
+    log: Annotated[list[str], added]
 
 
 def workers(tally: Tally) -> Builder:
@@ -201,7 +200,7 @@ def two_up(tally: Tally) -> Builder:
 
 
 class Inner(TypedDict, total=False):
-    words: Annotated[list[str], operator.add]
+    words: Annotated[list[str], added]
 
 
 def called(tally: Tally) -> Builder:
@@ -238,7 +237,7 @@ def called(tally: Tally) -> Builder:
 class Wide(TypedDict, total=False):
     shared: str
     mine: str
-    log: Annotated[list[str], operator.add]
+    log: Annotated[list[str], added]
 
 
 class Narrow(TypedDict, total=False):

@@ -1,7 +1,6 @@
 """What a step may be and may have: policies, injections, generators, questions, other runnables."""
 
 import asyncio
-import operator
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -18,7 +17,7 @@ from langgraph.store.memory import InMemoryStore
 from langgraph.types import CachePolicy, Command, RetryPolicy, StreamWriter, interrupt
 from typing_extensions import TypedDict
 
-from tests.runtime.graphs.case import Builder, Case, Graph, Tally
+from tests.runtime.graphs.case import Builder, Case, Graph, Tally, added
 from tests.runtime.graphs.shapes import Log, noting, start
 
 SOON = RetryPolicy(initial_interval=0.001, max_interval=0.002, jitter=False, retry_on=OSError)
@@ -181,7 +180,7 @@ def injected(tally: Tally) -> Graph:
 
 
 class Numbers(TypedDict, total=False):
-    seen: Annotated[list[int], operator.add]
+    seen: Annotated[list[int], added]
 
 
 def generator(tally: Tally) -> Builder:

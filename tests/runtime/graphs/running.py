@@ -4,7 +4,7 @@ import asyncio
 import atexit
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from langgraph.checkpoint.memory import InMemorySaver
@@ -149,7 +149,7 @@ class Wrapped:
         self.gates = gates
         self.tally = Tally()
         built = case.build(self.tally)
-        self.asked = asking_steps(compiled(case, Tally()), gates)
+        self.asked = asking_steps(case, gates)
         how: dict[str, Any] = {"on_deny": [Retry(1), Stop()]}
         if gates == "before":
             how = {"place": Place.BEFORE}
@@ -248,13 +248,18 @@ def begin(graph: Graph, tally: Tally) -> None:
         graph.clear_cache()
 
 
-def asking_steps(graph: Graph, gates: str) -> list[str]:
+@cache
+def steps(case: Case) -> dict[str, bool]:
+    """Return the paths of the case's steps, and whether each is a graph."""
+    graph = compiled(case, Tally())
+    return {n.path: isinstance(n.graph.nodes[n.name].bound, Pregel) for n in nodes(graph)}
+
+
+def asking_steps(case: Case, gates: str) -> list[str]:
     """Return the paths of the steps that ask."""
     leaves, both = (False,), (False, True)
     kinds = {"leaves": leaves, "before": leaves, "graphs": (True,), "all": both}.get(gates, ())
-    return [
-        n.path for n in nodes(graph) if isinstance(n.graph.nodes[n.name].bound, Pregel) in kinds
-    ]
+    return [path for path, is_graph in steps(case).items() if is_graph in kinds]
 
 
 def _told(graph: Any, case: Case, thread: str, events: list[Event], tally: Tally) -> Told:

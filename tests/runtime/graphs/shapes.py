@@ -1,6 +1,5 @@
 """How steps follow each other: edges, branches, commands, fan-outs, joins, loops."""
 
-import operator
 from typing import Annotated, Any, Literal
 
 from langgraph.config import get_stream_writer
@@ -8,13 +7,13 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, Send
 from typing_extensions import TypedDict
 
-from tests.runtime.graphs.case import Builder, Case, Tally
+from tests.runtime.graphs.case import Builder, Case, Tally, added
 
 
 class Log(TypedDict, total=False):
-    log: Annotated[list[str], operator.add]
+    log: Annotated[list[str], added]
     route: str
-    total: Annotated[int, operator.add]
+    total: Annotated[int, added]
     n: int
 
 

@@ -1,6 +1,5 @@
 """What a state may be: pydantic, dataclass, root, schemas, messages, private and special channels."""
 
-import operator
 import typing
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -19,7 +18,7 @@ from langgraph.types import Command, Overwrite, Send
 from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
-from tests.runtime.graphs.case import Builder, Case, Tally
+from tests.runtime.graphs.case import Builder, Case, Tally, added
 from tests.runtime.graphs.shapes import Log, noting, start
 
 
@@ -31,7 +30,7 @@ class Line(BaseModel):
 
 
 class Order(BaseModel):
-    lines: Annotated[list[Line], operator.add] = Field(default_factory=list)
+    lines: Annotated[list[Line], added] = Field(default_factory=list)
     total: int = 0
     best: Line | None = None
 
@@ -64,7 +63,7 @@ class Item:
 
 @dataclass
 class Basket:
-    items: Annotated[list[Item], operator.add] = field(default_factory=list)
+    items: Annotated[list[Item], added] = field(default_factory=list)
     note: str = ""
     best: Item | None = None
 
@@ -92,7 +91,7 @@ class Row(typing.TypedDict):
 
 
 class Table(typing.TypedDict, total=False):
-    rows: Annotated[list[Row], operator.add]
+    rows: Annotated[list[Row], added]
     last: Row
 
 
@@ -115,7 +114,7 @@ def root_state(tally: Tally) -> Builder:
     def note(name: str) -> Any:
         return lambda state: tally.end(name, [f"{name} after {len(state)}"])
 
-    root: Any = Annotated[list[str], operator.add]
+    root: Any = Annotated[list[str], added]
     graph: Builder = StateGraph(root)
     graph.add_node("one", note("one"))
     graph.add_node("two", note("two"))
@@ -133,7 +132,7 @@ class Reply(TypedDict):
 
 
 class Whole(Question, Reply):
-    notes: Annotated[list[str], operator.add]
+    notes: Annotated[list[str], added]
     hidden: str
 
 
@@ -167,7 +166,7 @@ class Private(TypedDict):
 
 
 class Open(TypedDict, total=False):
-    said: Annotated[list[str], operator.add]
+    said: Annotated[list[str], added]
 
 
 def private(tally: Tally) -> Builder:
@@ -195,7 +194,7 @@ class Special(TypedDict, total=False):
     handle: Annotated[str, UntrackedValue(str)]
     left: RemainingSteps
     is_last: IsLastStep
-    log: Annotated[list[str], operator.add]
+    log: Annotated[list[str], added]
 
 
 def special_channels(tally: Tally) -> Builder:
