@@ -3,9 +3,12 @@
 from typing import Any
 
 from langgraph.checkpoint.serde.base import SerializerProtocol
+from langgraph.func import entrypoint
 
 from hitl.canonical import sha256_hex
 from hitl.errors import ProposalRefused
+
+_FINAL = "__hitl_final__"
 
 MAX_BLOB = 16 * 1024 * 1024
 """Largest proposal a person can be asked about, in bytes."""
@@ -17,6 +20,7 @@ def freeze(serde: SerializerProtocol, step: str, value: Any) -> tuple[str, bytes
     Raises:
         ProposalRefused: `value` cannot be serialised, does not survive it, or is over 16 MiB.
     """
+    value = _nameable(value)
     try:
         kind, blob = serde.dumps_typed(value)
     except Exception as problem:
@@ -39,7 +43,17 @@ def freeze(serde: SerializerProtocol, step: str, value: Any) -> tuple[str, bytes
 
 def thaw(serde: SerializerProtocol, kind: str, blob: bytes) -> Any:
     """Return the value that `freeze` stored."""
-    return serde.loads_typed((kind, blob))
+    value = serde.loads_typed((kind, blob))
+    if isinstance(value, dict) and set(value) == {_FINAL}:
+        return entrypoint.final(**value[_FINAL])
+    return value
+
+
+def _nameable(value: Any) -> Any:
+    """Return `value` without LangGraph's `entrypoint.final`: a nested class is not found again."""
+    if isinstance(value, entrypoint.final):
+        return {_FINAL: {"value": value.value, "save": value.save}}
+    return value
 
 
 def digest(blob: bytes) -> str:

@@ -51,10 +51,10 @@ def forms() -> Iterator[Forms]:
 @EVERY_GRAPH
 def test_the_gated_graph_is_of_the_graphs_class(case: Case, forms: Forms) -> None:
     theirs, ours = forms(case)
-    assert isinstance(ours, CompiledStateGraph)
     assert isinstance(ours, type(theirs))
+    assert isinstance(ours, CompiledStateGraph) or case.name == "functional"
     assert type(ours).__name__ == type(theirs).__name__
-    assert ours.builder is theirs.builder  # type: ignore[attr-defined] # a StateGraph was compiled
+    assert getattr(ours, "builder", None) is getattr(theirs, "builder", None)
     assert ours.get_name() == theirs.get_name()
 
 

@@ -9,7 +9,7 @@ from langchain_core.runnables import RunnableConfig, RunnableLambda
 from langgraph.cache.memory import InMemoryCache
 from langgraph.config import get_config, get_store, get_stream_writer
 from langgraph.errors import NodeError, NodeTimeoutError
-from langgraph.func import task
+from langgraph.func import entrypoint, task
 from langgraph.graph import START, StateGraph
 from langgraph.runtime import Runtime, get_runtime
 from langgraph.store.base import BaseStore
@@ -374,6 +374,25 @@ def tasks(tally: Tally) -> Builder:
     return graph
 
 
+def functional(tally: Tally) -> Graph:
+    """A workflow of LangGraph's functional API: one step, which calls tasks."""
+
+    @task
+    def square(n: int) -> int:
+        return n * n
+
+    @entrypoint()
+    def flow(given: dict[str, Any], *, previous: Any = None) -> Any:
+        wrong = tally.is_spoilt("flow")
+        found = [square(-9 if wrong else n) for n in (given["n"], 3)]
+        total = sum(future.result() for future in found) + (previous or 0)
+        said = {"total": total, "turns": 1 if previous is None else 2}
+        return entrypoint.final(value=tally.end("flow", said), save=total)
+
+    made: Graph = flow
+    return made
+
+
 def number() -> dict[str, Any]:
     return {"seen": [0]}
 
@@ -402,5 +421,6 @@ CASES = (
     Case("async_only", async_only, start, colours=ASYNC),
     Case("async_parallel", async_parallel, start, colours=ASYNC, parallel=True),
     Case("runnables", runnables, start),
+    Case("functional", functional, lambda: {"n": 2}, parallel=True),
     Case("tasks", tasks, start, parallel=True),
 )

@@ -124,9 +124,12 @@ def of_mode(events: Iterable[Event], *modes: str) -> list[Event]:
 
 
 def changes(events: Iterable[Event]) -> list[Any]:
-    """Return a stream of values without repetitions: a run that goes on tells its state again."""
+    """Return a stream of values without repetitions: a run that goes on tells its state again.
+
+    A functional workflow that goes on tells that it has no value yet: None.
+    """
     told: list[Any] = []
     for value in (plain(e.data) for e in events):
-        if not told or value != told[-1]:
+        if value is not None and (not told or value != told[-1]):
             told.append(value)
     return told
