@@ -245,3 +245,46 @@ def test_two_writers_of_one_field_fail_as_in_the_plain_graph(file: Path, tmp_pat
             app.invoke(start(), THREAD)
         assert app.run("t1").status is RunStatus.FAILED
     assert str(seen.value) == str(expected.value)
+
+
+# -- stops that are not gates ---------------------------------------------------------------------
+
+
+def test_breakpoints_stop_where_they_stop_the_plain_graph(file: Path, tmp_path: Path) -> None:
+    stops: Any = {"interrupt_before": ["check"], "interrupt_after": ["plan"]}
+
+    def told(graph: Any) -> list[Any]:
+        return [
+            list(graph.stream(given, THREAD, stream_mode="values"))
+            for given in (start(), None, None)
+        ]
+
+    with unwrapped(linear(Tally()), tmp_path / "plain.db", **stops) as graph:
+        expected = told(graph)
+    with wrapped(linear(Tally()).compile(**stops), file) as app:
+        assert told(app) == expected
+        assert app.run("t1").status is RunStatus.DONE
+        waiting = app.start(start(), {"configurable": {"thread_id": "t2"}})
+        assert waiting.status is RunStatus.WAITING
+        assert "breakpoint" in waiting.reason
+
+
+def test_a_stream_that_is_left_early_goes_on_later(file: Path) -> None:
+    tally = Tally()
+    with wrapped(linear(tally), file) as app:
+        stream = app.stream(start(), THREAD, stream_mode="updates")
+        assert next(stream) == {"plan": {"log": ["plan"]}}
+        stream.close()  # type: ignore[attr-defined] # it is a generator
+        assert app.invoke(None, THREAD)["log"] == ["start", "plan", "work", "check"]
+    assert tally.ended == {"plan": 1, "work": 1, "check": 1}
+
+
+async def test_an_async_stream_that_is_left_early_goes_on_later(file: Path) -> None:
+    tally = Tally()
+    with wrapped(linear(tally), file) as app:
+        async for event in app.astream(start(), THREAD, stream_mode="updates"):
+            assert event == {"plan": {"log": ["plan"]}}
+            break
+        output = await app.ainvoke(None, THREAD)
+        assert output["log"] == ["start", "plan", "work", "check"]
+    assert tally.ended == {"plan": 1, "work": 1, "check": 1}
