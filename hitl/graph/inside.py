@@ -1,20 +1,11 @@
 """What happened inside a child graph, as its steps' gate rows tell."""
 
-from collections.abc import Iterator
-
-from hitl.graph.session import FAN_OUT, Work
+from hitl.graph.session import Work
 from hitl.graph.signals import NeedsAttention, no_sentence
 from hitl.graph.task import Attempt
-from hitl.models import GateRow, Place, StepName
+from hitl.models import GateRow, Place
 from hitl.ports import Transaction
-
-
-def around(name: StepName) -> Iterator[tuple[str, int]]:
-    """Yield (step path, shard) of the child graphs a step is in, the innermost first."""
-    path, shard = name.step, name.shard
-    while "/" in path:
-        path, shard = path.rpartition("/")[0], shard // FAN_OUT
-        yield path, shard
+from hitl.reviews import around
 
 
 def acted(attempt: Attempt) -> str | None:

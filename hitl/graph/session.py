@@ -12,6 +12,7 @@ from hitl.graph.lg import ERROR, ERROR_SOURCE_NODE, INTERRUPT, RESUME
 from hitl.graph.stopping import StopWatch
 from hitl.lifecycle import moved
 from hitl.models import (
+    FAN_OUT,
     Decision,
     Denial,
     Place,
@@ -28,9 +29,6 @@ from hitl.ports import Clock, Reader, Store, Transaction
 from hitl.reliability import Write
 
 Work = Callable[[Transaction], None]
-
-FAN_OUT = 100_000
-"""Tasks of one Send fan-out that are told apart; see `StepName.shard`."""
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,10 @@ from hitl.graph.lg import (
     task_facts,
 )
 from hitl.graph.presentation import input_view, tool_calls
-from hitl.graph.session import FAN_OUT, Session, Wiring, Work, attempts_before, opened_at
+from hitl.graph.session import Session, Wiring, Work, attempts_before, opened_at
 from hitl.graph.view import view_of
 from hitl.models import (
+    FAN_OUT,
     Decision,
     Denial,
     JsonObject,

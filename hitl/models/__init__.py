@@ -10,6 +10,7 @@ from hitl.models.log import (
     Outcome,
 )
 from hitl.models.reviews import (
+    FAN_OUT,
     Decision,
     Denial,
     Evidence,
@@ -47,6 +48,7 @@ from hitl.models.words import (
 )
 
 __all__ = [
+    "FAN_OUT",
     "AuditEvent",
     "ConfidenceKind",
     "Covers",

@@ -39,6 +39,10 @@ class Evidence(Record):
     """A PNG picture, shown at its own size; at most 512 KiB."""
 
 
+FAN_OUT = 100_000
+"""Tasks of one Send fan-out that are told apart; see `StepName.shard`."""
+
+
 class StepName(Record):
     """Which execution of which step: the owner of rungs, budgets and denials.
 
@@ -53,7 +57,7 @@ class StepName(Record):
     shard: int = 0
     """Which task of a Send fan-out, from 1; 0 for a task made by an edge.
 
-    Inside a fan-out of child graphs the outer number comes first: outer * 100000 + inner.
+    Inside a fan-out of child graphs the outer number comes first: outer * FAN_OUT + inner.
     """
 
 

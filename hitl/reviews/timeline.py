@@ -2,6 +2,7 @@
 
 from hitl.models import AuditEvent, Covers, GateRow, Probability, Record, Review, RunRecord
 from hitl.ports import Reader
+from hitl.reviews.ancestry import Ancestry
 
 _PAGE = 500
 
@@ -47,9 +48,19 @@ class RunTimeline(Record):
             KeyError: This run has no such gate.
         """
         rows = {step.gate.id: step.gate for step in self.steps}
-        closure = _ancestors(rows, gate_id)
+        here = rows[gate_id]
+        live = {step.gate.id for step in self.steps if step.is_live} | {gate_id}
+        turn = Ancestry([r for r in rows.values() if r.id in live and r.turn == here.turn])
         verified = self._verified_before(gate_id)
-        return tuple(row for row in rows.values() if row.id in closure - verified)
+        closure = _ancestors(rows, gate_id)
+        seen = set(turn.seen_by(turn.rows.index(here)))
+        return tuple(
+            row
+            for index, row in enumerate(turn.rows)
+            if (index in seen or row.id in closure)
+            and turn.counts(row)
+            and not verified.intersection(each.id for each in turn.chain(index))
+        )
 
     def _verified_before(self, gate_id: str) -> set[str]:
         verified: set[str] = set()

@@ -1,0 +1,85 @@
+"""What a step rests on, as the gate rows tell: who saw what.
+
+A step sees what its graph's snapshot holds: steps of earlier supersteps, a finished child graph's
+included, and those of the graphs around it. It does not see its own superstep, nor a child graph that
+still runs beside it.
+"""
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+from hitl.models import FAN_OUT, GateRow, Place, StepName
+
+Graph = tuple[str, int]
+"""One instance of a graph in a run: its path, empty for the root, and its shard."""
+
+
+def around(name: StepName) -> Iterator[Graph]:
+    """Yield the child graphs a step is in, the innermost first."""
+    path, shard = name.step, name.shard
+    while "/" in path:
+        path, shard = path.rpartition("/")[0], shard // FAN_OUT
+        yield path, shard
+
+
+class Ancestry:
+    """Gate rows of one turn in order of commit, and which of them are of child graphs that ended."""
+
+    def __init__(self, rows: Sequence[GateRow]) -> None:
+        self.rows = list(rows)
+        self._graphs: defaultdict[tuple[str, str, int], list[int]] = defaultdict(list)
+        inside = {(r.root_checkpoint_id, *graph) for r in rows for graph in around(r.name)}
+        for index, row in enumerate(rows):
+            if (key := _key(row)) in inside:
+                self._graphs[key].append(index)
+        self._acted = {r.task_id for r in rows if r.name.place is Place.AFTER}
+
+    def counts(self, row: GateRow) -> bool:
+        """Return whether a row stands for itself.
+
+        A child graph counts by its own steps, and a step with two gates by the one after it.
+        """
+        if _key(row) in self._graphs:
+            return False
+        return row.name.place is Place.AFTER or row.task_id not in self._acted
+
+    def chain(self, index: int) -> Iterator[GateRow]:
+        """Yield a row, and those of the child graphs around it that ended, innermost first."""
+        while True:
+            row = self.rows[index]
+            yield row
+            path, shard = next(around(row.name), ("", 0))
+            ends = self._graphs.get((row.root_checkpoint_id, path, shard), [])
+            later = bisect_right(ends, index)
+            if later == len(ends):
+                return
+            index = ends[later]
+
+    def was_before(self, index: int, levels: Mapping[Graph, str]) -> bool:
+        """Return whether a row belongs to an earlier superstep of a graph in `levels`.
+
+        Args:
+            index: Of the row.
+            levels: The graphs whose state is seen, with the snapshot each is seen at.
+        """
+        *_, outermost = self.chain(index)
+        return levels.get(_graph(outermost), outermost.checkpoint_id) != outermost.checkpoint_id
+
+    def seen_by(self, index: int) -> Iterator[int]:
+        """Yield the rows a row rests on, in order of commit: itself and its inside included."""
+        around_it = list(self.chain(index))
+        levels = {_graph(row): row.checkpoint_id for row in around_it}
+        levels.setdefault(("", 0), self.rows[index].root_checkpoint_id)
+        for other in range(index + 1):
+            chain = [row.id for row in self.chain(other)]
+            if self.rows[index].id in chain or self.was_before(other, levels):
+                yield other
+
+
+def _graph(row: GateRow) -> Graph:
+    return row.name.step.rpartition("/")[0], row.name.shard // FAN_OUT
+
+
+def _key(row: GateRow) -> tuple[str, str, int]:
+    return row.root_checkpoint_id, row.name.step, row.name.shard
