@@ -3,7 +3,7 @@
 from hitl.graph.task import Attempt, GatedTask
 from hitl.models import Covers, GateRow, Vouched
 from hitl.ports import Reader
-from hitl.reviews import Ancestry
+from hitl.reviews.ancestry import Ancestry, Level
 
 
 def unverified(attempt: Attempt) -> tuple[Vouched, ...]:
@@ -13,7 +13,10 @@ def unverified(attempt: Attempt) -> tuple[Vouched, ...]:
     """
     session, task = attempt.task.session, attempt.task
     committed, covered = session.wiring.store.read(lambda r: _read(r, task))
-    levels = {(path, shard): snapshot for path, shard, snapshot in (task.level, *task.above)}
+    running = (task.level, *task.above)
+    levels: dict[Level, str] = {
+        ((path, shard), None): snapshot for path, shard, snapshot in running
+    }
     shown = [
         row
         for index, row in enumerate(committed.rows)

@@ -5,7 +5,7 @@
 """
 
 from hitl.lifecycle import NO_ANSWER, NoAnswer
-from hitl.reviews.ancestry import Ancestry, around
+from hitl.reviews.ancestry import around
 from hitl.reviews.clock import utcnow
 from hitl.reviews.closing import supersede
 from hitl.reviews.opening import effect_fingerprint, open_review, proposal_hash
@@ -15,7 +15,6 @@ from hitl.reviews.timeline import RunTimeline, TimelineStep
 
 __all__ = [
     "NO_ANSWER",
-    "Ancestry",
     "NoAnswer",
     "ReviewQueue",
     "RunTimeline",

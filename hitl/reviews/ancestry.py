@@ -8,11 +8,15 @@ still runs beside it.
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
 
 from hitl.models import FAN_OUT, GateRow, Place, StepName
 
 Graph = tuple[str, int]
-"""One instance of a graph in a run: its path, empty for the root, and its shard."""
+"""A graph of a run: its path, empty for the root, and its shard."""
+
+Level = tuple[Graph, str | None]
+"""One execution of a graph: with the row it ended in, or None while it runs."""
 
 
 def around(name: StepName) -> Iterator[Graph]:
@@ -56,25 +60,32 @@ class Ancestry:
                 return
             index = ends[later]
 
-    def was_before(self, index: int, levels: Mapping[Graph, str]) -> bool:
+    def was_before(self, index: int, levels: Mapping[Level, str]) -> bool:
         """Return whether a row belongs to an earlier superstep of a graph in `levels`.
 
         Args:
             index: Of the row.
             levels: The graphs whose state is seen, with the snapshot each is seen at.
         """
-        *_, outermost = self.chain(index)
-        return levels.get(_graph(outermost), outermost.checkpoint_id) != outermost.checkpoint_id
+        for level, snapshot in self._levels(index):
+            if level in levels:
+                return levels[level] != snapshot
+        return False
 
     def seen_by(self, index: int) -> Iterator[int]:
         """Yield the rows a row rests on, in order of commit: itself and its inside included."""
-        around_it = list(self.chain(index))
-        levels = {_graph(row): row.checkpoint_id for row in around_it}
-        levels.setdefault(("", 0), self.rows[index].root_checkpoint_id)
+        here = self.rows[index]
+        levels = {(("", 0), None): here.root_checkpoint_id, **dict(self._levels(index))}
         for other in range(index + 1):
-            chain = [row.id for row in self.chain(other)]
-            if self.rows[index].id in chain or self.was_before(other, levels):
+            inside = any(row.id == here.id for row in self.chain(other))
+            if inside or self.was_before(other, levels):
                 yield other
+
+    def _levels(self, index: int) -> Iterator[tuple[Level, str]]:
+        """Yield the graphs a row is in, innermost first, with the snapshot it stood on in each."""
+        chain = list(self.chain(index))
+        for row, ended in zip_longest(chain, chain[1:]):
+            yield (_graph(row), ended.id if ended else None), row.checkpoint_id
 
 
 def _graph(row: GateRow) -> Graph:
