@@ -273,3 +273,54 @@ def _p(app: Any, clock: HandClock) -> tuple[Any, ConfidenceKind]:
     clock.move(timedelta(minutes=1))
     found = rows(app, app.start({"log": []}))[0]
     return found.p, found.confidence_kind
+
+
+# -- what a figure rests on ---------------------------------------------------------------------------
+
+
+def resting(run: hitl.Run) -> dict[str, list[str]]:
+    """Return, for each live step, the unverified steps its reliability rests on."""
+    story = run.timeline()
+    return {
+        each.gate.name.step: [row.name.step for row in story.rests_on(each.gate.id)]
+        for each in story.steps
+        if each.is_live
+    }
+
+
+def test_each_figure_says_which_steps_it_rests_on(tmp_path: Path) -> None:
+    child = line(one=sure(0.8), two=sure(0.7)).compile()
+    graph = line(plan=sure(0.9), child=child, read=sure(0.6), end=sure(0.5))
+    with opened(tmp_path, graph, policy(always("read", **WHOLE))) as app:
+        run = settle(app, app.start({"log": []}))
+        assert resting(run) == {
+            "plan": ["plan"],
+            "child/one": ["plan", "child/one"],
+            "child/two": ["plan", "child/one", "child/two"],
+            "child": ["plan", "child/one", "child/two"],
+            "read": [],
+            "end": ["end"],
+        }
+
+
+def test_a_join_rests_on_its_shared_ancestor_once_and_siblings_not_on_each_other(
+    tmp_path: Path,
+) -> None:
+    with opened(tmp_path, diamond()) as app:
+        run = app.start({"log": []})
+        found = resting(run)
+        assert (found["b"], found["c"]) == (["a", "b"], ["a", "c"])
+        assert sorted(found["d"]) == ["a", "b", "c", "d"]
+
+
+def test_the_figure_is_the_product_of_what_it_rests_on(tmp_path: Path) -> None:
+    child = line(one=sure(0.8), two=sure(0.7)).compile()
+    graph = line(plan=sure(0.9), child=child, read=sure(0.6), end=sure(0.5))
+    with opened(tmp_path, graph, policy(always("child/two"))) as app:
+        run = settle(app, app.start({"log": []}))
+        story = run.timeline()
+        for step in story.steps:
+            product = 1.0
+            for each in story.rests_on(step.gate.id):
+                product *= each.p or 1.0
+            assert step.reliability == near(product), step.gate.name.step
