@@ -1,18 +1,19 @@
 """Nobody is asked: a wrapped graph says and does what the plain graph does, event for event."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
 import pytest
 
 from hitl.ids import new_id
-from hitl.models import RunStatus
+from hitl.models import RunRecord, RunStatus
 from hitl.reviews import utcnow
 from hitl.stores import open_store
 from tests.runtime.graphs import CASES
 from tests.runtime.graphs.case import Case
-from tests.runtime.graphs.running import Plain, Wrapped
+from tests.runtime.graphs.running import Plain, Told, Wrapped
 from tests.runtime.graphs.streams import (
     BOUNDARY,
     MODES,
@@ -34,6 +35,7 @@ class Both(NamedTuple):
 
 
 Streamed = Callable[[Case, str, bool], Both]
+Turns = Callable[[Case, str], tuple["Turn", "Turn"]]
 
 CELLS = [(case, colour) for case in CASES for colour in case.colours]
 IN_LINE = [(case, colour) for case, colour in CELLS if not case.parallel]
@@ -101,36 +103,56 @@ def test_a_stream_alone_is_the_plain_stream(
     assert in_order(seen) == in_order(of_mode(both.expected, mode))
 
 
+@dataclass(frozen=True)
+class Turn:
+    """What one `invoke` returned and left behind, in both forms."""
+
+    outputs: tuple[Any, Any]
+    told: tuple[Told, Told]
+    run: RunRecord
+    value: Any
+
+    def same(self, of: Callable[[Told], Any]) -> bool:
+        theirs, ours = (plain(of(told)) for told in self.told)
+        return bool(theirs == ours)
+
+
+@pytest.fixture(scope="module")
+def turns(streamed: Streamed) -> Turns:
+    """Two turns on one thread; the second sees what the first left."""
+
+    def turn(case: Case, colour: str, thread: str) -> Turn:
+        both = streamed(case, colour, False)
+        expected, plainly = both.theirs.invoked(colour, thread=thread)
+        output, told = both.ours.invoked(colour, thread=thread)
+        run = both.ours.app.run(thread)
+        for each in (plainly, told):
+            assert each.state.values is not None
+            assert each.history  # read now, before the next turn adds to it
+        return Turn((plain(expected), plain(output)), (plainly, told), run.record, plain(run.value))
+
+    @cache
+    def two(case: Case, colour: str) -> tuple[Turn, Turn]:
+        thread = new_id("run", utcnow())
+        return turn(case, colour, thread), turn(case, colour, thread)
+
+    return two
+
+
 @cells(CELLS)
+@pytest.mark.parametrize("nth", [1, 2], ids=["first_turn", "second_turn"])
 def test_output_state_and_work_are_the_plain_graphs(
-    case: Case, colour: str, streamed: Streamed
+    case: Case, colour: str, nth: int, turns: Turns
 ) -> None:
-    both, thread = streamed(case, colour, False), new_id("run", utcnow())
-    expected, plainly = both.theirs.invoked(colour, thread=thread)
-    output, told = both.ours.invoked(colour, thread=thread)
-    assert plain(output) == plain(expected)
-    assert plain(told.state.values) == plain(plainly.state.values)
-    assert plain(told.history) == plain(plainly.history)
-    assert (told.state.next, told.state.interrupts) == ((), ())
-    assert (told.began, told.ended) == (plainly.began, plainly.ended)
-    run = both.ours.app.run(thread)
-    assert run.status is RunStatus.DONE
-    assert plain(run.value) == plain(saved(expected, plainly.state.values))
-
-
-@cells(CELLS)
-def test_a_second_turn_ends_as_the_plain_graphs(
-    case: Case, colour: str, streamed: Streamed
-) -> None:
-    both, thread = streamed(case, colour, False), new_id("run", utcnow())
-    for form in (both.theirs, both.ours):
-        form.invoked(colour, thread=thread)
-    expected, plainly = both.theirs.invoked(colour, thread=thread)
-    output, told = both.ours.invoked(colour, thread=thread)
-    assert plain(output) == plain(expected)
-    assert plain(told.history) == plain(plainly.history)
-    assert (told.began, told.ended) == (plainly.began, plainly.ended)
-    assert both.ours.app.run(thread).record.turn == 2
+    turn = turns(case, colour)[nth - 1]
+    expected, output = turn.outputs
+    assert output == expected
+    assert turn.same(lambda told: told.state.values)
+    assert turn.same(lambda told: told.history)
+    assert turn.same(lambda told: (told.state.next, told.state.interrupts))
+    assert turn.same(lambda told: (told.began, told.ended))
+    assert (turn.run.status, turn.run.turn) == (RunStatus.DONE, nth)
+    assert turn.value == saved(expected, turn.told[0].state.values)
 
 
 def saved(output: Any, values: Any) -> Any:
