@@ -84,7 +84,7 @@ def test_every_route_of_v1_is_behind_the_token(desk: Desk) -> None:
 
     paths = app.openapi()["paths"]
 
-    assert len(paths) == 8
+    assert len(paths) == 10
     for path, methods in paths.items():
         for method in methods:
             answer = client.request(method, path.format(review_id="rev_1", run_id="run_1"))
