@@ -36,6 +36,12 @@ class AnswerForm:
     """What a person may answer instead of a step: a part of the graph's state, typed."""
 
     types: Mapping[str, Any]
+    """Of the state's fields; of `ROOT` when the state is one value."""
+
+    @property
+    def is_value(self) -> bool:
+        """Whether the state is one value: then the answer is that, not an object of fields."""
+        return ROOT in self.types
 
     def model(self, keys: Collection[str], *, required: bool) -> type[BaseModel]:
         """Return the model of an update of `keys`."""
@@ -46,7 +52,9 @@ class AnswerForm:
         )
 
     def schema(self, keys: Collection[str], *, required: bool) -> JsonObject:
-        """Return the JSON Schema of an answer; a loose object schema where a type has none."""
+        """Return the JSON Schema of an answer; a loose one where a type has none."""
+        if self.is_value:
+            return _value_schema(self.types[ROOT])
         try:
             schema: JsonObject = self.model(keys, required=required).model_json_schema()
         except (PydanticUserError, TypeError):
@@ -54,12 +62,14 @@ class AnswerForm:
         schema["title"] = "Answer"
         return schema
 
-    def update(self, review_id: str, answer: JsonValue) -> dict[str, Any]:
-        """Return the typed update of the answer's fields.
+    def update(self, review_id: str, answer: JsonValue) -> Any:
+        """Return the typed update of the answer's fields, or the state's typed value.
 
         Raises:
             InvalidAnswer: The answer is not an object, or a field does not fit its type.
         """
+        if self.is_value:
+            return self._typed(review_id, ROOT, answer)
         if not isinstance(answer, dict):
             raise InvalidAnswer(review_id, "The answer must be an object of the step's fields.")
         typed: dict[str, Any] = {}
@@ -78,7 +88,17 @@ class AnswerForm:
             return adapter.validate_python(value)
         except ValidationError as problem:
             first = problem.errors()[0]
-            raise InvalidAnswer(review_id, f"Field {key!r}: {first['msg']}.") from problem
+            where = "The answer" if key == ROOT else f"Field {key!r}"
+            raise InvalidAnswer(review_id, f"{where}: {first['msg']}.") from problem
+
+
+def _value_schema(kind: Any) -> JsonObject:
+    try:
+        schema: JsonObject = _adapter(kind).json_schema()
+    except (PydanticUserError, TypeError):
+        schema = {}
+    schema["title"] = "Answer"
+    return schema
 
 
 def _adapter(kind: Any) -> TypeAdapter[Any]:
@@ -90,8 +110,15 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)  # a model, a dataclass or a TypedDict brings its own config
 
 
-def in_place_of(proposal: Any, update: dict[str, Any]) -> Any:
-    """Return the answer in the form the step returned: its Command's destination stays."""
+def in_place_of(proposal: Any, update: Any) -> Any:
+    """Return the answer in the form the step returned: its Commands' destinations stay."""
     if isinstance(proposal, Command):
-        return Command(update=update, goto=proposal.goto, graph=proposal.graph)
+        return dataclasses.replace(proposal, update=update)
+    if isinstance(proposal, (list, tuple)):
+        commands = [part for part in proposal if isinstance(part, Command)]
+        return (
+            [update, *(dataclasses.replace(c, update=None) for c in commands)]
+            if commands
+            else update
+        )
     return update

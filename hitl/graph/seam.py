@@ -13,7 +13,7 @@ from langgraph.pregel import Pregel
 
 from hitl.canonical import content_hash
 from hitl.errors import ConfigurationError
-from hitl.graph.answers import AnswerForm, field_types
+from hitl.graph.answers import ROOT, AnswerForm, field_types
 from hitl.graph.gate import gated_node
 from hitl.graph.lg import (
     CHANNEL,
@@ -148,7 +148,9 @@ def _may_ask(wiring: Wiring, child: Any, prefix: str) -> bool:
 
 def _form(graph: Graph, keys: frozenset[str]) -> AnswerForm:
     schema = getattr(getattr(graph, "builder", None), "state_schema", None)
-    types = field_types(schema) if schema is not None else {}
+    if schema is None or keys == {ROOT}:
+        return AnswerForm({ROOT: Any if schema is None else schema})
+    types = field_types(schema)
     return AnswerForm({k: types.get(k, Any) for k in sorted(keys)})
 
 

@@ -147,9 +147,7 @@ def _thawed(attempt: Attempt, stored: StoredProposal, review: Review) -> Any:
     return thaw(attempt.task.session.wiring.serde, stored.blob_type, stored.blob)
 
 
-def answered(
-    attempt: Attempt, stored: StoredProposal, review: Review, update: dict[str, Any]
-) -> Settled:
+def answered(attempt: Attempt, stored: StoredProposal, review: Review, update: Any) -> Settled:
     """Return the human's own answer in the place of what the step proposed.
 
     Raises:
@@ -205,7 +203,7 @@ def _verified(
     return (work, executed(review.id))
 
 
-def after_no(attempt: Attempt, stored: StoredProposal, review: Review) -> dict[str, Any]:
+def after_no(attempt: Attempt, stored: StoredProposal, review: Review) -> Any:
     """Do what the remedy says: return the human's answer, or end the advance.
 
     Raises:
@@ -230,7 +228,7 @@ def after_no(attempt: Attempt, stored: StoredProposal, review: Review) -> dict[s
             )
 
 
-def _own_answer(attempt: Attempt, review: Review, answer: JsonValue) -> dict[str, Any]:
+def _own_answer(attempt: Attempt, review: Review, answer: JsonValue) -> Any:
     try:
         return attempt.task.spec.form.update(review.id, answer)
     except InvalidAnswer as problem:

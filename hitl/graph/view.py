@@ -140,7 +140,8 @@ def view_of_writes(value: Any) -> tuple[JsonObject, int]:
     """Return the view of what a step returned: `update`, `goto`, `send`, and the graph it goes to."""
     viewer = Viewer()
     shown: JsonObject = {}
-    for part in value if isinstance(value, (list, tuple)) else [value]:
+    parts = isinstance(value, (list, tuple)) and any(isinstance(p, Command) for p in value)
+    for part in value if parts else [value]:
         for key, item in _write_parts(part).items():
             rendered = viewer.view(item, 1)
             _merge(shown, key, rendered)
@@ -161,7 +162,8 @@ def _write_parts(part: Any) -> dict[str, Any]:
     if sends:
         parts["send"] = sends
     if part.graph is not None:
-        parts["graph"] = str(part.graph)
+        # Below the top a graph is named with the ids of its tasks, which no reviewer can read.
+        parts["graph"] = "/".join(str(s).partition(":")[0] for s in str(part.graph).split("|"))
     return parts
 
 
