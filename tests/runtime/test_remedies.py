@@ -1,10 +1,14 @@
 """What follows a no: retries with reasons and deadlines, the human's own answer, stopping."""
 
+import operator
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
+from langgraph.func import entrypoint
+from langgraph.graph import START, StateGraph
+from langgraph.types import Command
 from pydantic import AfterValidator, BaseModel
 from typing_extensions import TypedDict
 
@@ -225,6 +229,50 @@ def test_an_answer_covers_the_step_and_nothing_before_it(tmp_path: Path) -> None
         go_on(run)
         assert run.reliability == pytest.approx(0.8), "a no vouches for nothing"
         assert row(app, run, "read").covers == "step"
+
+
+def test_an_answer_keeps_where_the_step_goes(tmp_path: Path) -> None:
+    def choose(state: Cheque) -> Any:
+        return [Command(goto="pay", update={"amount": 70}), {"payee": "x"}]
+
+    graph: StateGraph[Any, Any, Any, Any] = StateGraph(Cheque)
+    graph.add_node("choose", choose, destinations=("pay",))
+    graph.add_node("pay", lambda state: {"paid": f"{state['amount']} to {state['payee']}"})
+    graph.add_edge(START, "choose")
+    with opened(tmp_path, graph, policy(always("choose"))) as app:
+        run = app.start({"amount": 1})
+        assert only(run).proposal.arguments == {
+            "update": {"amount": 70, "payee": "x"},
+            "goto": ["pay"],
+        }
+        deny(app, only(run), "answer", answer={"amount": 7, "payee": "Bolt"})
+        assert go_on(run).value["paid"] == "7 to Bolt"
+
+
+def test_a_state_that_is_one_value_is_answered_with_a_value(tmp_path: Path) -> None:
+    appended: Any = Annotated[list[str], operator.add]
+    words: StateGraph[Any, Any, Any, Any] = StateGraph(appended)
+    words.add_node("say", lambda _: ["wrong"])
+    words.add_edge(START, "say")
+    with opened(tmp_path, words, policy(always("say"))) as app:
+        run = app.start(["begin"])
+        assert only(run).proposal.arguments == {"update": ["wrong"]}
+        with pytest.raises(InvalidAnswer, match="does not fit"):
+            deny(app, only(run), "answer", answer="right")
+        deny(app, only(run), "answer", answer=["right"])
+        assert go_on(run).value == ["begin", "right"]
+
+
+def test_an_entrypoint_is_answered_with_its_result(tmp_path: Path) -> None:
+    @entrypoint()
+    def flow(amount: int) -> str:
+        return f"read {amount}"
+
+    with opened(tmp_path, flow, policy(always("flow"))) as app:
+        run = app.start(70)
+        assert only(run).proposal.arguments == {"update": "read 70"}
+        deny(app, only(run), "answer", answer="read 7")
+        assert go_on(run).value == "read 7"
 
 
 # -- time ---------------------------------------------------------------------------------------------
