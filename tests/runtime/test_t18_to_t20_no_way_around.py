@@ -219,6 +219,19 @@ def test_t20_nor_a_rollback(tmp_path: Path) -> None:
         assert run.record.branch == 1
 
 
+def test_t20_nor_the_refusal_of_changed_bytes(tmp_path: Path) -> None:
+    handled: list[str] = []
+    with opened(tmp_path, guarded(handled), policy(always("pay"))) as app:
+        run = app.start({"amount": 1})
+        review = only(run)
+        forge = "UPDATE hitl_proposal SET blob = X'80' WHERE review_id = ?"
+        app.store.write(lambda t: t.connection.execute(forge, (review.id,)) and None)
+        approve(app, review)
+        go_on(run)
+        assert run.status is RunStatus.NEEDS_ATTENTION
+        assert handled == []
+
+
 async def test_t20_nor_when_it_runs_asynchronously(tmp_path: Path) -> None:
     handled: list[str] = []
     rules = policy(always("pay", on_deny=[Retry(1), Stop()]))
