@@ -18,7 +18,7 @@ from hitl.models import RunStatus
 from tests.runtime.conftest import DecideAll
 from tests.runtime.graphs.case import Graph, Tally
 from tests.runtime.graphs.nested import child, three_deep
-from tests.runtime.graphs.nodes import asking
+from tests.runtime.graphs.questions import asking
 from tests.runtime.graphs.shapes import Log, linear, noting, start
 from tests.runtime.graphs.states import asked, messages
 from tests.runtime.graphs.streams import plain
