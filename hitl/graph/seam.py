@@ -160,7 +160,7 @@ def _appending(graph: Graph, keys: frozenset[str]) -> frozenset[str]:
 
 def notes(graph: Graph, wiring: Wiring) -> Sequence[str]:
     """Return what the embedder should know before the first run, one sentence each."""
-    found = [*_unknown(graph, wiring), *_stalls(graph, wiring)]
+    found = [*_unknown(graph, wiring), *_stalls(graph, wiring), *_uncached(graph)]
     return tuple(found)
 
 
@@ -177,6 +177,13 @@ def _unknown(graph: Graph, wiring: Wiring) -> Iterator[str]:
                 f"Nothing is known of how often step {node.path!r} is right until it reports a"
                 " confidence; declare `accuracy=` or calibrate it."
             )
+
+
+def _uncached(graph: Graph) -> Iterator[str]:
+    """Tell whose cache is not used: it would replay one run's yes in another."""
+    for node in nodes(graph):
+        if node.graph.nodes[node.name].cache_policy is not None:
+            yield f"The cache policy of step {node.path!r} is not used; cache inside the step instead."
 
 
 def _stalls(graph: Graph, wiring: Wiring) -> Iterator[str]:
