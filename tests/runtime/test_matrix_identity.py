@@ -20,6 +20,7 @@ from tests.runtime.conftest import DecideAll
 from tests.runtime.graphs import CASES
 from tests.runtime.graphs.case import Builder, Case, Graph, Tally
 from tests.runtime.graphs.nested import child
+from tests.runtime.graphs.nodes import cached
 from tests.runtime.graphs.running import compiled
 from tests.runtime.graphs.shapes import Log, linear, loop, start
 from tests.runtime.graphs.states import Line, pydantic_state
@@ -111,6 +112,12 @@ def asking(graph: Any, store: str, *steps: str) -> hitl.Workflow:
 
 def at(thread: str) -> Any:
     return {"configurable": {"thread_id": thread}}
+
+
+def test_an_unused_cache_is_told() -> None:
+    app = hitl.wrap(cached(Tally()), EscalationPolicy("p"), store="sqlite://")
+    assert [note for note in app.notes if "cache policy of step 'costly' is not used" in note]
+    app.close()
 
 
 # -- copies ---------------------------------------------------------------------------------------
