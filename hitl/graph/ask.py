@@ -20,6 +20,7 @@ from hitl.graph.session import opened_at
 from hitl.graph.task import Attempt
 from hitl.ids import new_id
 from hitl.models import (
+    FieldChange,
     GateRow,
     JsonObject,
     Place,
@@ -141,9 +142,7 @@ def _presentation(
         if_approved=fill(here.if_approved, fields) or _yes(place),
         if_denied=fill(here.if_denied, fields) or if_denied(rungs),
         reasons=here.reasons,
-        changes=state_changes(attempt.task.state, update, attempt.task.spec.appending)
-        if place is Place.AFTER
-        else (),
+        changes=_changes(attempt, update),
         evidence=tuple(found.said.evidence),
         signals=tuple(found.said.signals),
         vouched=found.vouched,
@@ -164,6 +163,13 @@ def _presentation(
 def _floor(attempt: Attempt, own: float | None) -> float | None:
     whole = attempt.task.session.wiring.policy.reliability_below
     return max((f for f in (own, whole) if f is not None), default=None)
+
+
+def _changes(attempt: Attempt, update: Any) -> tuple[FieldChange, ...]:
+    task = attempt.task
+    if attempt.place is not Place.AFTER or not isinstance(update, dict):
+        return ()
+    return state_changes(task.session.state_before(task.facts), update, task.spec.appending)
 
 
 def _yes(place: Place) -> str:

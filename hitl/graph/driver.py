@@ -105,7 +105,7 @@ class Driver:
         self.leases.hold(run_id, epoch)
         now = self.wiring.clock()
         run, mail = self.store.read(lambda r: (r.run(run_id), r.mail(run_id, now=now)))
-        session = Session(self.wiring, run, epoch)
+        session = Session(self.wiring, run, epoch, self.saver.get_tuple)
         ready = with_configurable(
             config, thread_id=run_id, **{SESSION_KEY: session, EPOCH_KEY: epoch}
         )

@@ -128,21 +128,19 @@ def _field(state: Any, name: str) -> Any:
 
 
 def state_changes(
-    state: Any, update: JsonValue, appending: frozenset[str]
+    state: Mapping[str, Any], update: JsonObject, appending: frozenset[str]
 ) -> tuple[FieldChange, ...]:
     """Return the state diff of an update, field by field.
 
     Args:
-        state: The state the step was given.
+        state: The graph's state, by field.
         update: The view of the step's update.
         appending: Fields with a reducer, to which an update is added.
     """
-    if not isinstance(update, dict):
-        return ()
     return tuple(
         FieldChange(
             field=key,
-            before=None if key in appending else view_of(_field(state, key))[0],
+            before=None if key in appending else view_of(state.get(key))[0],
             after=value,
             appends=key in appending,
         )

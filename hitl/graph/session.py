@@ -4,11 +4,12 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from hitl.graph.accuracy import Accuracy
-from hitl.graph.lg import ERROR, ERROR_SOURCE_NODE, INTERRUPT, RESUME
+from hitl.graph.lg import ERROR, ERROR_SOURCE_NODE, INTERRUPT, RESUME, TaskFacts
 from hitl.graph.stopping import StopWatch
 from hitl.lifecycle import moved
 from hitl.models import (
@@ -63,7 +64,18 @@ class Staged:
 class Session:
     """The shared state of one advance. Lives as long as the lease it was opened under."""
 
-    def __init__(self, wiring: Wiring, run: RunRecord, epoch: int) -> None:
+    def __init__(
+        self, wiring: Wiring, run: RunRecord, epoch: int, stored: Callable[[Any], Any]
+    ) -> None:
+        """Hold what the gates of one advance share.
+
+        Args:
+            wiring: What all gates share.
+            run: The run.
+            epoch: The lease's.
+            stored: Returns the snapshot a config names; LangGraph's `get_tuple`.
+        """
+        self._stored = stored
         self.wiring = wiring
         self.run = run
         self.epoch = epoch
@@ -97,6 +109,21 @@ class Session:
     def stop_sentence(self) -> str | None:
         """Who pressed the stop button, and why; None while nobody did. Gates raise it."""
         return self._stops.sentence()
+
+    def state_before(self, facts: TaskFacts) -> Mapping[str, Any]:
+        """Return a graph's state as it was stored before this superstep, by channel.
+
+        What a body was given it may have changed in place.
+        """
+        graph = facts.checkpoint_ns.rpartition("|")[0]
+        place = {
+            "thread_id": self.run.id,
+            "checkpoint_ns": graph,
+            "checkpoint_id": facts.checkpoint_id,
+        }
+        found = self._stored({"configurable": place})
+        values: Mapping[str, Any] = found.checkpoint["channel_values"] if found else {}
+        return values
 
     # -- which execution this is ----------------------------------------------------------------
 

@@ -69,6 +69,25 @@ def test_t23_an_effect_gets_the_input_that_was_shown(tmp_path: Path) -> None:
         assert given == [review.proposal.arguments["input"]]
 
 
+class Basket(TypedDict, total=False):
+    """A state with a list that a step replaces."""
+
+    items: list[str]
+
+
+def test_t23_the_reviewer_sees_what_changed_though_the_body_changed_its_input(
+    tmp_path: Path,
+) -> None:
+    def add(state: Basket) -> Basket:
+        state["items"].append("new")
+        return {"items": state["items"]}
+
+    graph = line(Basket, fill=lambda _: {"items": ["old"]}, add=add)
+    with opened(tmp_path, graph, policy(always("add"))) as app:
+        (change,) = only(app.start({})).presentation.changes
+        assert (change.before, change.after) == (["old"], ["old", "new"])
+
+
 def test_t23_rollouts_are_refused_until_they_are_built(tmp_path: Path) -> None:
     with (
         pytest.raises(NotBuilt, match=r"'rollouts' in checkpoint 'read'"),
@@ -139,6 +158,13 @@ def test_t24_a_yes_to_one_shard_leaves_what_it_did_not_see(tmp_path: Path) -> No
 
         assert sorted(run.value["results"]) == [0, 1]
         assert run.reliability == pytest.approx(0.9), "plan keeps its p"
+
+
+def test_t24_a_shards_change_is_shown_against_the_state_it_was_not_sent(tmp_path: Path) -> None:
+    with opened(tmp_path, fan_out(sure(0.8, amount=7)), policy(always("work"))) as app:
+        for review in app.start({}).reviews():
+            (change,) = review.presentation.changes
+            assert (change.before, change.after) == (2, 7)
 
 
 def test_t24_a_yes_inside_a_shards_child_graph_leaves_the_parents_prefix(tmp_path: Path) -> None:
