@@ -218,8 +218,8 @@ class Driver:
         config = _root(session.run.id)
         try:
             target = find_target(self.saver, session, halt, config)
-        except NeedsAttention as problem:
-            advance.halted = problem
+        except Halt as instead:
+            advance.halted = instead
             return False
         self.store.write(lambda t: roll_back(t, self.saver, session, target, halt, config))
         self._finish_mail(advance)

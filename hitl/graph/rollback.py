@@ -11,10 +11,10 @@ from hitl.audit import entry
 from hitl.graph.lg import CHANNEL, forked
 from hitl.graph.saver import FencedSaver
 from hitl.graph.session import Session
-from hitl.graph.signals import NeedsAttention, RollBack
+from hitl.graph.signals import NeedsAttention, RollBack, StopRun, no_sentence
 from hitl.graph.task import turn_standing
-from hitl.models import GateRow, MailKind, Place, RunRecord
-from hitl.ports import Transaction
+from hitl.models import GateRow, MailKind, Place, RemedyKind, Review, RunRecord
+from hitl.ports import Reader, Transaction
 from hitl.reviews import supersede
 
 
@@ -32,8 +32,12 @@ def find_target(
     """Return the newest snapshot of which every write was verified; the turn's input at the latest.
 
     Raises:
+        StopRun: Somebody else stopped the run at the same time; that is the stronger no.
         NeedsAttention: The way there crosses a manual state update, or an effect that was executed.
     """
+    stop = session.wiring.store.read(lambda r: _stopped(r, session.run.id))
+    if stop is not None:
+        raise StopRun(stop.id, no_sentence(stop))
     rows = session.wiring.store.read(lambda r: r.gates(session.run.id, live_only=True))
     for snapshot in _newest_first(saver, config):
         if _qualifies(snapshot, session.run.turn):
@@ -59,6 +63,15 @@ def _newest_first(saver: FencedSaver, config: RunnableConfig) -> Iterator[Checkp
             return
         yield snapshot
         at = snapshot.parent_config
+
+
+def _stopped(reader: Reader, run_id: str) -> Review | None:
+    """Return a review of the run that was decided with Stop and not carried out yet."""
+    for stored in reader.open_proposals(run_id):
+        review = reader.review(stored.review_id)
+        if review.decision is not None and review.decision.remedy is RemedyKind.STOP:
+            return review
+    return None
 
 
 def _qualifies(snapshot: CheckpointTuple, turn: int) -> bool:
