@@ -183,6 +183,41 @@ def test_t26_it_closes_what_else_was_open_in_the_same_transaction(tmp_path: Path
         assert app.queue.verify(run.id) is None
 
 
+@pytest.mark.parametrize("first", ["left", "right"])
+def test_t26_a_stop_given_at_the_same_time_is_the_stronger_no(tmp_path: Path, first: str) -> None:
+    graph: StateGraph[Any, Any, Any, Any] = StateGraph(Cheque)
+    for name in ("left", "right"):
+        graph.add_node(name, tracing([], name))
+        graph.add_edge(START, name)
+    rules = policy(*(always(n, on_deny=[Rollback(), Stop()]) for n in ("left", "right")))
+    with opened(tmp_path, graph, rules) as app:
+        run = app.start({"amount": 1})
+        for review in run.reviews():
+            deny(app, review, "rollback" if review.name.step == first else "stop")
+        go_on(run)
+        assert run.status is RunStatus.STOPPED
+        assert run.record.branch == 0
+
+
+def test_t26_a_no_inside_a_child_graph_takes_the_whole_run_back(tmp_path: Path) -> None:
+    done: list[str] = []
+    rules = policy(
+        always("plan", covers="since_reset"), always("letter/sign", on_deny=[Rollback(), Stop()])
+    )
+    letter = steps(done, "draft", "sign").compile()
+    graph = line(begin=tracing(done, "begin"), plan=tracing(done, "plan"), letter=letter)
+    with opened(tmp_path, graph, rules) as app:
+        run = app.start({"amount": 1})
+        approve(app, only(run))
+        go_on(run)
+        deny(app, only(run), "rollback", reasons=["bad"])
+        go_on(run)
+        assert done == ["begin", "plan", "draft", "sign", "draft", "sign"]
+        assert (only(run).name.visit, only(run).attempt) == (1, 2)
+        settle(app, run)
+        assert run.status is RunStatus.DONE, run.reason
+
+
 def paying(done: list[str]) -> "StateGraph[Any, Any, Any, Any]":
     return steps(done, "plan", "pay", "tell")
 
