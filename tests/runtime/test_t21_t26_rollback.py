@@ -9,6 +9,7 @@ from langgraph.graph import END, START, StateGraph
 import hitl
 from hitl import Answer, Checkpoint, Retry, Rollback, Stop
 from hitl.models import RemedyKind, ReviewStatus, RunStatus
+from tests.runtime.processes import killed, mortal
 from tests.runtime.stage import (
     Body,
     Cheque,
@@ -300,3 +301,55 @@ def test_t26_a_late_decision_on_the_abandoned_branch_changes_nothing(tmp_path: P
         assert sorted(r.name.step for r in run.reviews()) == ["left", "right"]
         settle(app, run)
         assert sorted(run.value["log"]) == ["left 2", "right 2"]
+
+
+# -- kills --------------------------------------------------------------------------------------------
+
+
+def ladder_graph() -> "StateGraph[Any, Any, Any, Any]":
+    return line(
+        plan=lambda _: {"log": ["plan"]}, read=lambda _: {"log": ["read"]}, end=lambda _: {}
+    )
+
+
+LADDER_RULES = policy(always("read", on_deny=[Retry(1), Rollback(), Stop()]))
+
+
+def climb(app: hitl.Workflow, run: hitl.Run) -> None:
+    """Say no with each rung, then yes; from wherever the run stands."""
+    while run.reviews():
+        review = only(run)
+        (deny if review.attempt < 3 else approve)(app, review)
+        go_on(run)
+
+
+def climb_until_killed(path: Path, at: int) -> None:
+    store = mortal(path)
+    with opened(path, ladder_graph(), LADDER_RULES, store=store) as app:
+        run = app.start({"amount": 1}, run_id="run_1")
+        store.doom(at=at, moment="after")
+        climb(app, run)
+
+
+def test_t26_no_kill_leaves_half_a_rollback(tmp_path: Path) -> None:
+    at = 0
+    while True:
+        at += 1
+        path = tmp_path / str(at)
+        path.mkdir()
+        if not killed(climb_until_killed, path, at):
+            break
+        with opened(path, ladder_graph(), LADDER_RULES) as app:
+            run = app.run("run_1")
+            app.advance(run.id)
+            climb(app, run)
+            assert run.wait(5.0) is RunStatus.DONE, run.reason
+            assert run.value["log"] == ["plan", "read"]
+            assert [r.attempt for r in run.reviews(pending=False)] == [1, 2, 3]
+            assert run.record.branch == 1
+            assert trail(app, run).count("run.rolled_back") == 1
+            live = [r.name.step for r in rows(app, run, live=True) if r.committed_at]
+            assert sorted(live) == ["end", "plan", "read"]
+            assert app.store.read(lambda r: r.open_proposals("run_1")) == []
+            assert app.queue.verify() is None
+    assert at > 10
