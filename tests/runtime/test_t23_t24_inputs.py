@@ -303,3 +303,63 @@ def test_t24_a_step_vouched_for_is_not_put_before_anybody_again(tmp_path: Path) 
 
         assert listed == {"letter": [], "send": ["plan"], "file": []}
         assert run.reliability == pytest.approx(1.0)
+
+
+class Work(TypedDict, total=False):
+    """A shard's own state: which one it is, and what it adds."""
+
+    i: int
+    results: Annotated[list[int], operator.add]
+
+
+class Done(TypedDict, total=False):
+    """What a shard gives back."""
+
+    results: Annotated[list[int], operator.add]
+
+
+def test_t24_a_no_to_one_shards_child_is_no_no_to_another(tmp_path: Path) -> None:
+    calls: list[int] = []
+
+    def leaf(state: Work) -> Work:
+        calls.append(state["i"])
+        return {"results": [state["i"]]}
+
+    child: StateGraph[Any, Any, Any, Any] = StateGraph(Work, output_schema=Done)
+    child.add_node("leaf", leaf)
+    child.add_edge(START, "leaf")
+    with opened(tmp_path, fan_out(child.compile()), policy(always("work/leaf"))) as app:
+        run = app.start({})
+        first, second = sorted(run.reviews(), key=lambda review: review.name.shard)
+        deny(app, first, "retry", reasons=["only this one"])
+        go_on(run)
+        again = {review.name.shard: review for review in run.reviews()}
+        assert again[second.name.shard] == second
+        assert again[first.name.shard].attempt == 2
+        assert [d.reasons for d in again[first.name.shard].presentation.denials] == [
+            ("only this one",)
+        ]
+        settle(app, run)
+        assert sorted(run.value["results"]) == [0, 1]
+        assert sorted(calls) == [0, 0, 1]
+
+
+def test_t24_a_step_sent_to_and_led_to_at_once_is_two_executions(tmp_path: Path) -> None:
+    def work(state: Any) -> Sheet:
+        return {"results": [state.get("i", -1)]}
+
+    graph: StateGraph[Any, Any, Any, Any] = StateGraph(Sheet)
+    graph.add_node("plan", sure(0.9))
+    graph.add_node("work", work)
+    graph.add_edge(START, "plan")
+    graph.add_edge("plan", "work")
+    graph.add_conditional_edges("plan", lambda _: [Send("work", {"i": 0})], ["work"])
+    with opened(tmp_path, graph, policy(always("work"))) as app:
+        run = app.start({})
+        led, sent = sorted(run.reviews(), key=lambda review: review.name.shard)
+        assert (led.name.shard, sent.name.shard) == (0, 1)
+        deny(app, sent, "retry")
+        go_on(run)
+        assert {(r.name.shard, r.attempt) for r in run.reviews()} == {(0, 1), (1, 2)}
+        settle(app, run)
+        assert sorted(run.value["results"]) == [-1, 0]
