@@ -67,7 +67,7 @@ def main() -> None:
     run = app.start({"text": "Alba & Sons: EUR 43.00"})
     for verdict, reasons in (("deny", ["wrong amount"]), ("approve", []), ("approve", [])):
         decide(app, verdict, reasons)
-        run.wait(timeout=10)
+        run.wait(timeout=0)  # goes on until it ends, or waits again
     print(f"run:     {run.status.value}, {run.value['receipt']}")
     app.close()
 
