@@ -13,7 +13,6 @@ from hitl.graph.lg import ERROR, ERROR_SOURCE_NODE, INTERRUPT, RESUME, TaskFacts
 from hitl.graph.stopping import StopWatch
 from hitl.lifecycle import moved
 from hitl.models import (
-    FAN_OUT,
     Decision,
     Denial,
     Place,
@@ -25,6 +24,7 @@ from hitl.models import (
     StepName,
     StoredProposal,
 )
+from hitl.models.reviews import FAN_OUT
 from hitl.policy import EscalationPolicy
 from hitl.ports import Clock, Reader, Store, Transaction
 from hitl.reliability import Write

@@ -25,7 +25,6 @@ from hitl.graph.presentation import input_view, tool_calls
 from hitl.graph.session import Session, Wiring, Work, attempts_before, opened_at
 from hitl.graph.view import view_of
 from hitl.models import (
-    FAN_OUT,
     Decision,
     Denial,
     JsonObject,
@@ -35,6 +34,7 @@ from hitl.models import (
     StepName,
     StoredProposal,
 )
+from hitl.models.reviews import FAN_OUT
 from hitl.policy import Checkpoint, Remedy, plain, resolve
 from hitl.reliability import Standing, Write
 from hitl.remedy import Used, deadline

@@ -10,7 +10,6 @@ from hitl.models.log import (
     Outcome,
 )
 from hitl.models.reviews import (
-    FAN_OUT,
     Decision,
     Denial,
     Evidence,
@@ -48,7 +47,6 @@ from hitl.models.words import (
 )
 
 __all__ = [
-    "FAN_OUT",
     "AuditEvent",
     "ConfidenceKind",
     "Covers",

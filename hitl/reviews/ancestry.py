@@ -10,7 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 
-from hitl.models import FAN_OUT, GateRow, Place, StepName
+from hitl.models import GateRow, Place, StepName
+from hitl.models.reviews import FAN_OUT
 
 Graph = tuple[str, int]
 """A graph of a run: its path, empty for the root, and its shard."""
