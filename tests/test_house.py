@@ -251,6 +251,17 @@ def test_the_ci_script_runs_the_readmes_test_command() -> None:
     assert script.stat().st_mode & 0o111
 
 
+def test_every_route_of_the_api_is_documented() -> None:
+    source = (ROOT / "review_ui" / "api.py").read_text(encoding="utf-8")
+    told = (ROOT / "docs" / "http.md").read_text(encoding="utf-8").replace("{id}", "{}")
+
+    routes = re.findall(r"@v1\.(get|post)\(\s*\"([^\"]+)\"", source)
+
+    written = {f"{verb.upper()} /v1{re.sub('{[^}]*}', '{}', path)}" for verb, path in routes}
+    assert len(written) >= 8
+    assert [route for route in written if route not in told] == []
+
+
 # -- what stays outside ---------------------------------------------------------------------------
 
 FORBIDDEN = [

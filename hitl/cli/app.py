@@ -200,6 +200,35 @@ def decide(
     command.decide(store, review_id, said, proposal_hash=proposal_hash, sure=yes, as_json=json)
 
 
+@app.command()
+def stop(
+    *,
+    run_id: Annotated[str, typer.Argument(metavar="RUN")],
+    by: Annotated[str, typer.Option(metavar="NAME", help="Who stops it.")],
+    reason: Annotated[str, typer.Option(help="Why; kept with the run.")] = "",
+    store: StoreUrl = DEFAULT_STORE,
+    json: Json = False,
+) -> None:
+    """Stop a run: at once, or at its next step when it is being advanced."""
+    from hitl.cli import runs as command
+
+    command.stop(store, run_id, by=by, reason=reason, as_json=json)
+
+
+@app.command()
+def resume(
+    *,
+    run_id: Annotated[str, typer.Argument(metavar="RUN")],
+    by: Annotated[str, typer.Option(metavar="NAME", help="Who lets it go on.")],
+    store: StoreUrl = DEFAULT_STORE,
+    json: Json = False,
+) -> None:
+    """Let a run go on that `hitl stop` stopped."""
+    from hitl.cli import runs as command
+
+    command.resume(store, run_id, by=by, as_json=json)
+
+
 @policy.command("check")
 def policy_check(
     *,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from hitl.cli.opened import reading
+from hitl.cli.opened import deciding, reading
 from hitl.cli.terminal import console, print_json, say, share, table, when
 from hitl.cli.words import statuses
 from hitl.client import RunPage
@@ -43,6 +43,31 @@ def show(url: str, run_id: str, *, as_json: bool) -> None:
         return
     columns = ("step", "visit", "attempt", "p", "reliability", "asked", "answer")
     console().print(table(columns, _steps(story), wraps=("step", "p", "asked", "answer")))
+
+
+def stop(url: str, run_id: str, *, by: str, reason: str, as_json: bool) -> None:
+    """Stop a run, through the process that serves it if one does."""
+    with reading(url) as looked:
+        looked.run(run_id)
+    with deciding(url) as queue:
+        run = queue.stop(run_id, by=by, reason=reason)
+    _tell_of(run, as_json=as_json)
+
+
+def resume(url: str, run_id: str, *, by: str, as_json: bool) -> None:
+    """Let a run go on that was stopped."""
+    with reading(url) as looked:
+        looked.run(run_id)
+    with deciding(url) as queue:
+        run = queue.resume(run_id, by=by)
+    _tell_of(run, as_json=as_json)
+
+
+def _tell_of(run: RunRecord, *, as_json: bool) -> None:
+    if as_json:
+        print_json(run)
+    else:
+        say(f"Run {run.id} is {run.status.value}. {run.reason}".strip())
 
 
 def _row(run: RunRecord) -> tuple[object, ...]:

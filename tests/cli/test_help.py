@@ -14,6 +14,8 @@ COMMANDS = {
     "runs": ("--store", "--status", "--limit", "--json"),
     "reviews": ("--store", "--run", "--status", "--all", "--json"),
     "decide": ("--by", "--reason", "--note", "--remedy", "--answer", "--hash", "--yes", "--json"),
+    "stop": ("--by", "--reason", "--store", "--json"),
+    "resume": ("--by", "--store", "--json"),
     "policy check": ("--app", "--json"),
     "policy show": ("--json",),
     "policy init": ("MODULE:NAME",),

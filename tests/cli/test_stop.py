@@ -1,0 +1,36 @@
+"""`hitl stop` and `hitl resume`."""
+
+from hitl.models import ReviewStatus, RunRecord
+from tests.cli.conftest import Command, Shop
+from tests.cli.serving import serving
+
+
+def test_a_stopped_run_asks_nobody_any_more_and_can_go_on(hitl: Command, shop: Shop) -> None:
+    run_id, at = shop.plain.run_id, ("--store", shop.url)
+
+    stopped = hitl("stop", run_id, "--by", "ana", "--reason", "wrong customer", *at, "--json")
+    closed = shop.review(shop.plain.id)
+    resumed = hitl("resume", run_id, "--by", "ana", *at)
+
+    record = RunRecord.model_validate_json(stopped.out)
+    assert record.status == "stopped"
+    assert "wrong customer" in record.reason
+    assert closed.status is not ReviewStatus.PENDING
+    assert (resumed.code, run_id in resumed.out) == (0, True)
+
+
+def test_a_served_run_is_stopped_through_its_server(hitl: Command, shop: Shop) -> None:
+    with serving("--store", shop.url):
+        said = hitl("stop", shop.plain.run_id, "--by", "ana", "--store", shop.url)
+
+    assert said.code == 0
+    assert f"Run {shop.plain.run_id} is stopped." in said.out
+
+
+def test_what_cannot_be_stopped_or_resumed_is_a_sentence(hitl: Command, shop: Shop) -> None:
+    unknown = hitl("stop", "run_nope", "--by", "ana", "--store", shop.url)
+    never_stopped = hitl("resume", shop.plain.run_id, "--by", "ana", "--store", shop.url)
+
+    assert (unknown.code, never_stopped.code) == (1, 1)
+    assert unknown.err == "No run with id 'run_nope'.\n"
+    assert shop.plain.run_id in never_stopped.err
