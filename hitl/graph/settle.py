@@ -178,23 +178,20 @@ def _verified(
     now = session.wiring.clock()
     after = attempt.task.standing.then(write)
 
+    known = {
+        "committed_at": now,
+        "verified": True,
+        "reliability_after": after.reliability,
+        "unknown_steps": after.unknown,
+    }
+    if covers is not None:
+        known["covers"] = covers
+
     def work(t: Transaction) -> None:
-        row = t.gate(stored.gate_id)
-        t.put_gate(
-            row.model_copy(
-                update={
-                    "committed_at": now,
-                    "verified": True,
-                    "covers": covers or row.covers,
-                    "reliability_after": after.reliability,
-                    "unknown_steps": after.unknown,
-                }
-            )
-        )
-        for key in [
-            p.key for p in t.open_proposals(review.run_id) if p.key.task_id == stored.key.task_id
-        ]:
-            t.settle_proposal(key)
+        t.put_gate(t.gate(stored.gate_id).model_copy(update=known))
+        for proposal in t.open_proposals(review.run_id):
+            if proposal.key.task_id == stored.key.task_id:
+                t.settle_proposal(proposal.key)
         t.append_audit(
             review.run_id,
             _entry("step.committed", review, at=now, blob_sha256=review.proposal.blob_sha256),
