@@ -227,7 +227,9 @@ class _Plot:
             marks.append(self._text((x, curve.now), words, text, "end", dx=-9, dy=17))
         if curve.now - curve.unaided > 0.15:
             ghost = f"{probability(curve.unaided)} if nobody had checked"
-            marks.append(self._text((x, curve.unaided), ghost, "halo", "end", dx=-6, dy=16))
+            low = curve.unaided - self.low < 0.15 * (1 - self.low)  # below is the axis
+            dy = -8 if low else 16
+            marks.append(self._text((x, curve.unaided), ghost, "halo", "end", dx=-6, dy=dy))
         return marks
 
     def xlabels(self) -> list[str]:

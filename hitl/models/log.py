@@ -36,6 +36,8 @@ class GateRow(Record):
     """The same for the whole run: differs inside subgraphs."""
     task_id: str
     parents: tuple[str, ...] = ()
+    """Ids of the gates it directly rests on. A run's timeline and the evaluation's columns fill it
+    in from the snapshots that are logged here; a stored row leaves it empty."""
     ts: AwareDatetime
     confidence: Probability | None = None
     confidence_kind: ConfidenceKind = ConfidenceKind.UNKNOWN

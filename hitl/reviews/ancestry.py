@@ -76,11 +76,36 @@ class Ancestry:
     def seen_by(self, index: int) -> Iterator[int]:
         """Yield the rows a row rests on, in order of commit: itself and its inside included."""
         here = self.rows[index]
-        levels = {(("", 0), None): here.root_checkpoint_id, **dict(self._levels(index))}
+        levels = self._seen_levels(index)
         for other in range(index + 1):
             inside = any(row.id == here.id for row in self.chain(other))
             if inside or self.was_before(other, levels):
                 yield other
+
+    def parents(self, index: int) -> tuple[str, ...]:
+        """Return the ids of the rows a row directly rests on, in order of commit; () for a first step.
+
+        They are of the nearest superstep it saw, without those that another of them rests on.
+        """
+        levels = self._seen_levels(index)
+        near: list[int] = []
+        for other in range(index - 1, -1, -1):
+            row = self.rows[other]
+            if near and row.root_checkpoint_id != self.rows[near[0]].root_checkpoint_id:
+                break
+            if self.counts(row) and self.was_before(other, levels):
+                near.append(other)
+        seen = {other: self._seen_levels(other) for other in near}
+        return tuple(
+            self.rows[other].id
+            for other in reversed(near)
+            if not any(at > other and self.was_before(other, saw) for at, saw in seen.items())
+        )
+
+    def _seen_levels(self, index: int) -> dict[Level, str]:
+        """Return the graphs whose state a row was given, with the snapshot it saw each at."""
+        root: dict[Level, str] = {(("", 0), None): self.rows[index].root_checkpoint_id}
+        return root | dict(self._levels(index))
 
     def _levels(self, index: int) -> Iterator[tuple[Level, str]]:
         """Yield the graphs a row is in, innermost first, with the snapshot it stood on in each."""

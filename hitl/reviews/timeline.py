@@ -1,5 +1,10 @@
 """A run, readable at every step: what ran, who was asked, how sure the run was, and why."""
 
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
 from hitl.models import AuditEvent, Covers, GateRow, Probability, Record, Review, RunRecord
 from hitl.ports import Reader
 from hitl.reviews.ancestry import Ancestry
@@ -86,22 +91,58 @@ def read_timeline(r: Reader, run_id: str) -> RunTimeline:
         run=run,
         steps=tuple(
             TimelineStep(gate=gate, review=by_id.get(gate.review_id or ""))
-            for gate in r.gates(run_id)
+            for gate in with_parents(r.gates(run_id))
         ),
         reviews=tuple(sorted(reviews, key=lambda review: (review.opened_at, review.id))),
         events=tuple(_all_events(r, run_id)),
     )
 
 
+def with_parents(rows: Sequence[GateRow]) -> list[GateRow]:
+    """Return the gates of one run with `parents` filled in; what a rollback undid has its own.
+
+    Args:
+        rows: All gates of the run, in order of commit.
+    """
+    rollbacks = sorted({row.undone_at for row in rows if row.undone_at is not None})
+    turns: defaultdict[tuple[int, int], list[GateRow]] = defaultdict(list)
+    for row in rows:
+        turns[row.turn, bisect_right(rollbacks, row.ts)].append(row)
+    known: dict[str, tuple[str, ...]] = {}
+    for (turn, rolled), own in turns.items():
+        since = rollbacks[rolled - 1] if rolled else None
+        known.update(_parents_of(own, [r for r in rows if _stood(r, turn, since)]))
+    return [row.model_copy(update={"parents": row.parents or known[row.id]}) for row in rows]
+
+
 def _ancestors(rows: dict[str, GateRow], gate_id: str) -> set[str]:
     found: set[str] = set()
-    waiting = [rows[gate_id].id]
+    waiting = [gate_id]
     while waiting:
         current = waiting.pop()
         if current in rows and current not in found:
             found.add(current)
             waiting.extend(rows[current].parents)
     return found
+
+
+def _stood(row: GateRow, turn: int, since: datetime | None) -> bool:
+    """Return whether a row was in the run after the rollback at `since`."""
+    gone = row.undone_at is not None and since is not None and row.undone_at <= since
+    return row.turn == turn and row.committed_at is not None and not gone
+
+
+def _parents_of(
+    rows: Sequence[GateRow], standing: Sequence[GateRow]
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    whole = Ancestry(standing)
+    at = {row.id: index for index, row in enumerate(standing)}
+    for row in rows:
+        if row.id in at:
+            yield row.id, whole.parents(at[row.id])
+            continue
+        earlier = [r for r in standing if r.ts <= row.ts]
+        yield row.id, Ancestry([*earlier, row]).parents(len(earlier))
 
 
 def _vouched(step: TimelineStep) -> set[str]:
