@@ -1,42 +1,4 @@
-"""Every error the library raises. Each message says what, which, in which state, and what now.
-
-The hierarchy:
-
-* HitlError
-  + NotFound
-  + ConfigurationError
-    - UnknownStep
-    - NotBuilt
-    - PolicyFileError
-    - MissingExtra
-  + StoreError
-    - StoreUnavailable
-    - NewerDatabase
-    - StoreInUse
-  + ReviewRefusal
-    - AlreadyDecided
-    - ReviewClosed
-    - ReviewExpired
-    - ProposalChanged
-    - NotAllowed
-    - ClaimLost
-    - InvalidAnswer
-    - TooLateToUndo
-    - DecisionIdReused
-  + ProposalRefused
-  + InvalidReport
-  + LeaseLost
-  + ResumeRefused
-  + RunNotFinished
-  + RunStopped
-  + RunBusy
-  + RunRefusal
-  + ServerUnreachable
-  + EvidenceRefusal
-    - UnusableColumn
-    - NotIdentifiable
-    - TooFewLabels
-"""
+"""The base of every error, and what goes wrong with a workflow, a store or a run."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -143,121 +105,24 @@ class StoreInUse(StoreError):
         )
 
 
-class ReviewRefusal(HitlError):
-    """A decision, claim or undo was refused; nothing was saved.
-
-    Attributes:
-        review_id: The review.
-        status_code: The HTTP status this refusal maps to.
-    """
-
-    status_code = 409
-
-    def __init__(self, review_id: str, sentence: str) -> None:
-        self.review_id = review_id
-        super().__init__(sentence)
-
-
-class AlreadyDecided(ReviewRefusal):
-    """Somebody else's decision won. The first decision stands."""
-
-    def __init__(self, review_id: str, by: str, verdict: str) -> None:
-        self.by = by
-        self.verdict = verdict
-        super().__init__(
-            review_id,
-            f"Review {review_id!r} was already decided by {by} ({verdict}). The first decision stands.",
-        )
-
-
-class ReviewClosed(ReviewRefusal):
-    """The review ended without a person's decision: cancelled, superseded or executed."""
-
-    def __init__(self, review_id: str, status: str) -> None:
-        self.status = status
-        super().__init__(
-            review_id, f"Review {review_id!r} is {status}; it takes no decision. Nothing was saved."
-        )
-
-
-class ReviewExpired(ReviewRefusal):
-    """The review's time ran out before this decision."""
-
-    status_code = 410
-
-    def __init__(self, review_id: str, expired_at: str) -> None:
-        self.expired_at = expired_at
-        super().__init__(
-            review_id,
-            f"Review {review_id!r} expired at {expired_at}; what the policy names was done.",
-        )
-
-
-class ProposalChanged(ReviewRefusal):
-    """The proposal is not the one that was shown."""
-
-    status_code = 412
-
-    def __init__(self, review_id: str) -> None:
-        super().__init__(
-            review_id,
-            f"The proposal of review {review_id!r} changed since it was shown."
-            " Nothing was saved; look at it again.",
-        )
-
-
-class NotAllowed(ReviewRefusal):
-    """This actor may not decide this review."""
-
-    status_code = 403
-
-    def __init__(self, review_id: str, actor: str, why: str) -> None:
-        self.actor = actor
-        super().__init__(review_id, f"{actor!r} may not decide review {review_id!r}: {why}")
-
-
-class ClaimLost(ReviewRefusal):
-    """Somebody else holds the review, or the hold ran out."""
-
-    def __init__(self, review_id: str, holder: str | None) -> None:
-        self.holder = holder
-        held = f"is held by {holder}" if holder else "is no longer held by you"
-        super().__init__(review_id, f"Review {review_id!r} {held}. Nothing was saved.")
-
-
-class InvalidAnswer(ReviewRefusal):
-    """The answer, remedy or reason given does not fit what this review allows."""
-
-    status_code = 422
-
-
-class TooLateToUndo(ReviewRefusal):
-    """The undo window is over: the decision was sent."""
-
-    def __init__(self, review_id: str) -> None:
-        super().__init__(
-            review_id, f"The decision on review {review_id!r} was already sent; it stands."
-        )
-
-
-class DecisionIdReused(ReviewRefusal):
-    """The decision id names another answer; ids make one answer safe to send again, nothing else."""
-
-    def __init__(self, review_id: str, decision_id: str) -> None:
-        self.decision_id = decision_id
-        super().__init__(
-            review_id,
-            f"Decision id {decision_id!r} was already used for another answer. Nothing was saved;"
-            " send this one with an id of its own.",
-        )
-
-
 class ProposalRefused(HitlError):
     """A proposal cannot be put before a person: unserialisable, too large or too deep."""
 
     def __init__(self, step: str, problem: str) -> None:
         self.step = step
         super().__init__(f"The proposal of step {step!r} cannot be reviewed: {problem}")
+
+
+class RequestRefused(HitlError):
+    """A program's request for a review was refused; nothing was saved.
+
+    Attributes:
+        status_code: 422, or 409 for an idempotency key that came with another request.
+    """
+
+    def __init__(self, sentence: str, *, status_code: int = 422) -> None:
+        self.status_code = status_code
+        super().__init__(sentence)
 
 
 class InvalidReport(HitlError):
@@ -288,52 +153,6 @@ class RunNotFinished(HitlError):
         self.status = status
         super().__init__(
             f"Run {run_id!r} is {status}; it has no value yet. `run.wait()` waits for it."
-        )
-
-
-class EvidenceRefusal(HitlError):
-    """The data do not allow the number that was asked for: a sentence stands in its place."""
-
-
-class UnusableColumn(EvidenceRefusal):
-    """A column of the data is not what the estimate needs.
-
-    Attributes:
-        column: The column, e.g. `"confidence"`.
-    """
-
-    def __init__(self, column: str, problem: str) -> None:
-        self.column = column
-        super().__init__(f"Column {column!r} {problem}")
-
-
-class NotIdentifiable(EvidenceRefusal):
-    """No amount of computing gets this number out of these data.
-
-    Attributes:
-        estimate: What was asked for, e.g. `"error rate of the acting rows"`.
-    """
-
-    def __init__(self, estimate: str, why: str, remedy: str) -> None:
-        self.estimate = estimate
-        super().__init__(f"The {estimate} is not identifiable: {why}; {remedy}")
-
-
-class TooFewLabels(EvidenceRefusal):
-    """There are labels, but not enough for this number.
-
-    Attributes:
-        labels: How many there are.
-        needed: How many it takes at least.
-    """
-
-    def __init__(self, estimate: str, labels: int, needed: int, *, unit: str = "labels") -> None:
-        self.estimate = estimate
-        self.labels = labels
-        self.needed = needed
-        super().__init__(
-            f"The {estimate} needs at least {needed} {unit}; there are {labels}."
-            f" Collect {needed - labels} more."
         )
 
 

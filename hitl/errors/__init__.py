@@ -1,0 +1,120 @@
+"""Every error the library raises. Each message says what, which, in which state, and what now.
+
+The hierarchy:
+
+* HitlError
+  + NotFound
+  + ConfigurationError
+    - UnknownStep
+    - NotBuilt
+    - PolicyFileError
+    - MissingExtra
+  + StoreError
+    - StoreUnavailable
+    - NewerDatabase
+    - StoreInUse
+  + ReviewRefusal
+    - AlreadyDecided
+    - ReviewClosed
+    - ReviewExpired
+    - ProposalChanged
+    - NotAllowed
+    - ClaimLost
+    - InvalidAnswer
+    - TooLateToUndo
+    - DecisionIdReused
+  + ProposalRefused
+  + RequestRefused
+  + InvalidReport
+  + LeaseLost
+  + ResumeRefused
+  + RunNotFinished
+  + RunStopped
+  + RunBusy
+  + RunRefusal
+  + ServerUnreachable
+  + EvidenceRefusal
+    - UnusableColumn
+    - NotIdentifiable
+    - TooFewLabels
+"""
+
+from hitl.errors.evidence import (
+    EvidenceRefusal,
+    NotIdentifiable,
+    TooFewLabels,
+    UnusableColumn,
+)
+from hitl.errors.refusals import (
+    AlreadyDecided,
+    ClaimLost,
+    DecisionIdReused,
+    InvalidAnswer,
+    NotAllowed,
+    ProposalChanged,
+    ReviewClosed,
+    ReviewExpired,
+    ReviewRefusal,
+    TooLateToUndo,
+)
+from hitl.errors.sentences import (
+    ConfigurationError,
+    HitlError,
+    InvalidReport,
+    LeaseLost,
+    MissingExtra,
+    NewerDatabase,
+    NotBuilt,
+    NotFound,
+    PolicyFileError,
+    ProposalRefused,
+    RequestRefused,
+    ResumeRefused,
+    RunBusy,
+    RunNotFinished,
+    RunRefusal,
+    RunStopped,
+    ServerUnreachable,
+    StoreError,
+    StoreInUse,
+    StoreUnavailable,
+    UnknownStep,
+)
+
+__all__ = [
+    "AlreadyDecided",
+    "ClaimLost",
+    "ConfigurationError",
+    "DecisionIdReused",
+    "EvidenceRefusal",
+    "HitlError",
+    "InvalidAnswer",
+    "InvalidReport",
+    "LeaseLost",
+    "MissingExtra",
+    "NewerDatabase",
+    "NotAllowed",
+    "NotBuilt",
+    "NotFound",
+    "NotIdentifiable",
+    "PolicyFileError",
+    "ProposalChanged",
+    "ProposalRefused",
+    "RequestRefused",
+    "ResumeRefused",
+    "ReviewClosed",
+    "ReviewExpired",
+    "ReviewRefusal",
+    "RunBusy",
+    "RunNotFinished",
+    "RunRefusal",
+    "RunStopped",
+    "ServerUnreachable",
+    "StoreError",
+    "StoreInUse",
+    "StoreUnavailable",
+    "TooFewLabels",
+    "TooLateToUndo",
+    "UnknownStep",
+    "UnusableColumn",
+]
