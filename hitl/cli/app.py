@@ -162,6 +162,19 @@ def reviews(
 
 
 @app.command()
+def shadow(
+    *,
+    store: StoreUrl = DEFAULT_STORE,
+    workflow: Annotated[str | None, typer.Option(help="Only this workflow.")] = None,
+    json: Json = False,
+) -> None:
+    """Tell what would have been asked while a workflow ran in shadow mode."""
+    from hitl.cli import shadow as command
+
+    command.report(store, workflow=workflow, as_json=json)
+
+
+@app.command()
 def decide(
     *,
     review_id: Annotated[str, typer.Argument(metavar="REVIEW")],

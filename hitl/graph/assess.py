@@ -90,6 +90,8 @@ def assess(
         verdict = _again(verdict)
     write = _passing_write(attempt, accuracy, ran)
     row = _row(attempt, view, said, accuracy, verdict, write, u, ran)
+    if wiring.shadow:
+        row = _unasked(row)
     return _with_coverage(attempt, Assessment(row, verdict, write, view, elided, said))
 
 
@@ -135,8 +137,7 @@ def _row(
 ) -> GateRow:
     task, wiring = attempt.task, attempt.task.session.wiring
     run, facts, now = task.session.run, task.facts, wiring.clock()
-    here = verdict.checkpoint
-    asked = isinstance(verdict, Escalate)
+    here, asked = verdict.checkpoint, isinstance(verdict, Escalate)
     after = task.standing.then(write)
     return GateRow(
         id=new_id("gate", now),
@@ -164,6 +165,7 @@ def _row(
         policy_hash=wiring.policy_hash,
         policy_name=wiring.policy.name,
         policy_version=wiring.policy.version,
+        checkpoint=here.step,
         threshold=verdict.threshold,
         action="ask" if asked else "act",
         triggers=verdict.triggers,
@@ -183,6 +185,18 @@ def _row(
         reversible=here.reversible,
         committed_at=None if asked else now,
     )
+
+
+def _unasked(row: GateRow) -> GateRow:
+    """Return the row of a gate in shadow mode: it commits, and only the coin gives it a label."""
+    assert row.coin_u is not None  # noqa: S101 - every gate draws
+    said = {
+        "shadow": True,
+        "committed_at": row.ts,
+        "propensity_label": row.coin_rate,
+        "spot_check": row.coin_u < row.coin_rate,
+    }
+    return row.model_copy(update=said)
 
 
 # -- what a yes covers --------------------------------------------------------------------------

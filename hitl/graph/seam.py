@@ -160,8 +160,8 @@ def _appending(graph: Graph, keys: frozenset[str]) -> frozenset[str]:
 
 def notes(graph: Graph, wiring: Wiring) -> Sequence[str]:
     """Return what the embedder should know before the first run, one sentence each."""
-    found = [*_unknown(graph, wiring), *_stalls(graph, wiring), *_uncached(graph)]
-    return tuple(found)
+    stalls = () if wiring.shadow else _stalls(graph, wiring)
+    return (*_unknown(graph, wiring), *stalls, *_uncached(graph))
 
 
 def _unknown(graph: Graph, wiring: Wiring) -> Iterator[str]:

@@ -73,13 +73,7 @@ class Settled:
 def passed(attempt: Attempt, found: Assessment, ran: Ran) -> Settled:
     """Return a step that goes on unreviewed; a drawn spot check is opened with its commit."""
     row = found.row
-    if row.committed_at is None:  # shadow mode: it would have been asked
-        row = row.model_copy(update={"committed_at": row.ts})
-    if row.spot_check:
-        opened = spot_check(attempt, replace(found, row=row))
-        work: Work = _opening(opened, attempt)
-    else:
-        work = _logging(row)
+    work: Work = _opening(spot_check(attempt, found), attempt) if row.spot_check else _logging(row)
     every = (*ran.work, work)
     return Settled(ran.value, every, found.write, ran.handed_off, attempt=attempt)
 

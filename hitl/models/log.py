@@ -52,8 +52,13 @@ class GateRow(Record):
     policy_name: str
     policy_version: str
     autonomy_seq: int = 0
+    checkpoint: str = ""
+    """The checkpoint in the lead, as the policy names it; the step's path where none counts."""
     threshold: float | None = None
     action: Literal["act", "ask"]
+    """What the policy says; in shadow mode it is only logged."""
+    shadow: bool = False
+    """True in shadow mode: with `action="ask"` a person would have been asked, and nobody was."""
     triggers: tuple[TriggerFired, ...] = ()
     """All that fired, not the first."""
     propensity_ask: Probability

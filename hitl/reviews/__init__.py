@@ -10,6 +10,7 @@ from hitl.reviews.clock import utcnow
 from hitl.reviews.closing import supersede
 from hitl.reviews.opening import effect_fingerprint, open_review, proposal_hash
 from hitl.reviews.queue import ReviewQueue
+from hitl.reviews.shadow import ShadowCheckpoint, ShadowReport, shadow_reports
 from hitl.reviews.stopping import stop_all
 from hitl.reviews.timeline import RunTimeline, TimelineStep
 
@@ -18,11 +19,14 @@ __all__ = [
     "NoAnswer",
     "ReviewQueue",
     "RunTimeline",
+    "ShadowCheckpoint",
+    "ShadowReport",
     "TimelineStep",
     "around",
     "effect_fingerprint",
     "open_review",
     "proposal_hash",
+    "shadow_reports",
     "stop_all",
     "supersede",
     "utcnow",

@@ -6,18 +6,18 @@ from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 
-from hitl.errors import HitlError, RunBusy, RunStopped
+from hitl.errors import HitlError, NotFound, RunBusy, RunStopped
+from hitl.graph import seam
 from hitl.graph.driver import Driver
 from hitl.graph.entry import Entry, next_input
 from hitl.graph.guard import guarded
 from hitl.graph.lg import INITIATOR_KEY
 from hitl.graph.loops import finish
 from hitl.graph.saver import FencedSaver
-from hitl.graph.seam import instrument, needs_loop, notes
 from hitl.graph.session import Wiring
 from hitl.ids import new_id
 from hitl.models import RunStatus
-from hitl.reviews import ReviewQueue, stop_all
+from hitl.reviews import ReviewQueue, ShadowReport, shadow_reports, stop_all
 from hitl.runtime.runs import Run
 from hitl.serving import engine_for, prepare
 
@@ -35,7 +35,13 @@ class Workflow:
     """
 
     def __init__(
-        self, base: Any, wiring: Wiring, *, context: Any, give_back: Callable[[], None]
+        self,
+        base: Any,
+        wiring: Wiring,
+        *,
+        context: Any,
+        give_back: Callable[[], None],
+        notes: Sequence[str] = (),
     ) -> None:
         self._wiring = wiring
         self._context = context
@@ -45,12 +51,12 @@ class Workflow:
         self.name = wiring.workflow
         self.version = wiring.version
         self.policy = wiring.policy
-        self._needs_loop = needs_loop(base)
-        self.notes: tuple[str, ...] = tuple(notes(base, wiring))
+        self._needs_loop = seam.needs_loop(base)
+        self.notes: tuple[str, ...] = (*notes, *seam.notes(base, wiring))
         self.queue = ReviewQueue(wiring.store, clock=wiring.clock)
         saver = FencedSaver(wiring.store, serde=wiring.serde)
         self._driver = Driver(wiring, saver)
-        gated = instrument(base, wiring)
+        gated = seam.instrument(base, wiring)
         gated.checkpointer = saver
         self.graph = guarded(gated, self._driver)
         self._engine: Any = None
@@ -162,6 +168,16 @@ class Workflow:
         """Return this workflow's runs, newest first."""
         found = self.queue.runs(workflow=self.name, status=status, limit=limit)
         return [Run(self, r.id) for r in found]
+
+    def shadow_report(self) -> ShadowReport:
+        """Return what would have been asked while this workflow ran in shadow mode; prints well.
+
+        Raises:
+            NotFound: No gate of it was passed in shadow mode yet.
+        """
+        for report in self.store.read(lambda r: shadow_reports(r, workflow=self.name)):
+            return report
+        raise NotFound("gate of shadow mode in workflow", self.name)
 
     def advance(self, run_id: str) -> None:
         """Advance a run until it ends or parks; nothing happens while another advances it.

@@ -2,7 +2,8 @@
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal, get_args
 
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
@@ -10,23 +11,27 @@ from hitl.errors import ConfigurationError
 from hitl.graph.accuracy import Accuracy
 from hitl.graph.leases import owner
 from hitl.graph.lg import serde_allowlist
-from hitl.graph.seam import compiled, nodes, workflow_version
+from hitl.graph.seam import compiled, workflow_version
 from hitl.graph.session import Wiring
 from hitl.graph.shapes import shapes
-from hitl.policy import Checkpoint, EscalationPolicy
+from hitl.policy import EscalationPolicy
 from hitl.ports import Clock, Store
 from hitl.reviews import utcnow
+from hitl.runtime.defaults import default_note, default_policy
 from hitl.runtime.workflow import Workflow
 from hitl.stores import borrow, give_back
 
 DEFAULT_STORE = "sqlite:///hitl.db"
-_SPOT_CHECKS = 0.02
+Mode = Literal["gates", "shadow"]
+"""Whether gates withhold, or only log what they would have asked."""
+_SHADOW = "Shadow mode: nothing is withheld and nobody is asked; see `shadow_report()`."
 
 
 def wrap(
     graph: Any,
     policy: EscalationPolicy | None = None,
     *,
+    mode: Mode = "gates",
     store: str | Store = DEFAULT_STORE,
     name: str | None = None,
     calibrators: Mapping[str, Callable[[float], float]] | None = None,
@@ -41,8 +46,10 @@ def wrap(
     Args:
         graph: A `StateGraph`, a compiled graph, or an agent of `create_agent`; without a
             checkpointer of its own.
-        policy: When to ask. None: before steps with `metadata={"effect": True}`, and 2 % spot
-            checks.
+        policy: When to ask. None: before steps and tools with `metadata={"effect": True}` or the
+            tag "effect", and 2 % spot checks.
+        mode: `"shadow"` withholds nothing and asks nobody: the graph behaves as without hitl, and
+            `shadow_report()` tells who would have been asked. Reviews from before still wait.
         store: A store, or its URL; `sqlite:///file.db`, or `sqlite://` for memory.
         name: The workflow's name; the graph's own when None, and "workflow" when it has none.
         calibrators: By step path: a function from reported confidence to P(right). Its `name` and
@@ -53,12 +60,15 @@ def wrap(
         clock: Returns the time now, aware, UTC.
 
     Raises:
-        ConfigurationError: The graph, the policy or the store cannot be used; nothing was written.
+        ConfigurationError: The graph, the policy, the mode or the store cannot be used; nothing was
+            written.
     """
+    if mode not in get_args(Mode):
+        raise ConfigurationError(f"There is no mode {mode!r}; choose 'gates' or 'shadow'.")
     base = compiled(graph)
     seen = shapes(base)
     steps = [step.path for step in seen]
-    rules = (policy or _default_policy(base)).on(seen)
+    rules = (policy or default_policy(seen)).on(seen)
     rules.check(seen)
     for checkpoint in calibrators or {}:
         if checkpoint not in steps:
@@ -66,26 +76,25 @@ def wrap(
                 f"A calibrator names step {checkpoint!r}; the graph has {', '.join(map(repr, sorted(steps)))}."
             )
     title = name or _name_of(base)
+    told = () if policy else (default_note(seen),)
+    used, end = _store(store, clock)
+    wiring = _wiring(base, rules, used, clock, title, calibrators or {}, allow_types)
+    if mode == "shadow":
+        wiring, told = replace(wiring, shadow=True), (*told, _SHADOW)
+    return Workflow(base, wiring, context=context, give_back=end, notes=told)
+
+
+def _store(store: str | Store, clock: Clock) -> tuple[Store, Callable[[], None]]:
+    """Return the store, and what lets go of it."""
     if not isinstance(store, str):
-        wiring = _wiring(base, rules, store, clock, title, calibrators or {}, allow_types)
-        return Workflow(base, wiring, context=context, give_back=store.close)
+        return store, store.close
     opened = borrow(store, clock=clock)
-    wiring = _wiring(base, rules, opened, clock, title, calibrators or {}, allow_types)
-    return Workflow(base, wiring, context=context, give_back=lambda: give_back(opened))
+    return opened, lambda: give_back(opened)
 
 
 def _name_of(graph: Any) -> str:
     own = str(graph.get_name())
     return "workflow" if own in ("LangGraph", "Pregel") else own
-
-
-def _default_policy(graph: Any) -> EscalationPolicy:
-    effects = [n.path for n in nodes(graph) if (n.graph.nodes[n.name].metadata or {}).get("effect")]
-    return EscalationPolicy(
-        "default",
-        spot_check=_SPOT_CHECKS,
-        checkpoints=[Checkpoint(p, place="before", always=True) for p in effects],
-    )
 
 
 def _wiring(

@@ -25,6 +25,7 @@ LOOP = asyncio.Runner()
 """One event loop for all cells: a new one for each call would take longer than the graphs do."""
 atexit.register(LOOP.close)
 
+BOTH = (Place.BEFORE, Place.AFTER)
 MOST_ADVANCES = 200
 """More than any graph of the matrix needs; a run that asks for ever fails the test."""
 
@@ -141,7 +142,7 @@ class Wrapped:
         case: The graph.
         store: Where the runs are kept.
         gates: Which steps always ask: `none`, the `leaves`, the `graphs` that are steps of others,
-            or `all`; and `before`: the leaves, before they run.
+            or `all`; `before`: the leaves, before they run; `shadow`: all would, before and after.
     """
 
     def __init__(self, case: Case, store: Store, gates: str = "none") -> None:
@@ -154,10 +155,13 @@ class Wrapped:
         if gates == "before":
             how = {"place": Place.BEFORE}
         checkpoints = [Checkpoint(path, always=True, **how) for path in self.asked]
+        if gates == "shadow":
+            checkpoints = [Checkpoint("*", always=True, place=place) for place in BOTH]
         policy = EscalationPolicy(f"{case.name} {gates}", checkpoints=checkpoints)
         self.app = hitl.wrap(
             built,
             policy,
+            mode="shadow" if gates == "shadow" else "gates",
             store=store,
             name=f"{case.name} {gates}",
             allow_types=case.types,
