@@ -9,6 +9,7 @@ from hitl.models.log import (
     GateRow,
     Outcome,
 )
+from hitl.models.requests import REQUESTS, Amendment, ReviewRequest
 from hitl.models.reviews import (
     Decision,
     Denial,
@@ -47,6 +48,8 @@ from hitl.models.words import (
 )
 
 __all__ = [
+    "REQUESTS",
+    "Amendment",
     "AuditEvent",
     "ConfidenceKind",
     "Covers",
@@ -70,6 +73,7 @@ __all__ = [
     "Record",
     "RemedyKind",
     "Review",
+    "ReviewRequest",
     "ReviewStatus",
     "RunRecord",
     "RunStatus",

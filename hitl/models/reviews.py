@@ -218,6 +218,8 @@ class Review(Record):
     """Who started the run; may not decide it."""
     interrupt_id: str | None = None
     """LangGraph's id, for a question."""
+    by_request: bool = False
+    """A program asked for it over HTTP: no graph of ours waits for the answer, the program does."""
     closed_reason: str = ""
     decision: Decision | None = None
     holder: str | None = None

@@ -14,10 +14,11 @@ from hitl.models import (
     Outcome,
     Review,
     ReviewStatus,
+    RunStatus,
     Verdict,
 )
 from hitl.ports import Transaction
-from hitl.reviews.deciding import decided_entry, end_intent, wake
+from hitl.reviews.deciding import decided_entry, end_intent, end_request, wake
 from hitl.reviews.intents import commit_due
 from hitl.reviews.opening import arm_expiry
 
@@ -52,7 +53,9 @@ def cancel(t: Transaction, review_id: str, *, by: str, reason: str, now: datetim
     if problem is not None:
         raise problem
     _close(t, review, ReviewStatus.CANCELLED, actor=by, reason=reason, now=now)
-    if review.blocking:
+    if review.by_request:
+        end_request(t, review, RunStatus.STOPPED, at=now, reason=f"{by} cancelled the request")
+    elif review.blocking:
         t.put_mail(review.run_id, MailKind.WAKE, key=f"cancelled:{review.id}", due_at=now)
     return t.review(review_id)
 

@@ -6,7 +6,7 @@ from hitl.audit import entry
 from hitl.canonical import content_hash
 from hitl.errors import AlreadyDecided, DecisionIdReused, ReviewClosed
 from hitl.lifecycle import not_allowed, refusal
-from hitl.models import Decision, Intent, JsonObject, MailKind, Place, Review, Verdict
+from hitl.models import Decision, Intent, JsonObject, MailKind, Place, Review, RunStatus, Verdict
 from hitl.ports import Transaction
 from hitl.reviews.answers import Said, decision_from, misfit, same_answer
 from hitl.reviews.opening import effect_fingerprint
@@ -98,7 +98,10 @@ def commit(
 
 def wake(t: Transaction, review: Review, decision: Decision, *, at: datetime) -> None:
     """Order the run to go on with this decision; a spot check's run went on long ago."""
-    if review.blocking:
+    if review.by_request:
+        approved = decision.verdict is Verdict.APPROVE
+        end_request(t, review, RunStatus.DONE if approved else RunStatus.STOPPED, at=at)
+    elif review.blocking:
         t.put_mail(
             review.run_id,
             MailKind.DECISION,
@@ -106,6 +109,14 @@ def wake(t: Transaction, review: Review, decision: Decision, *, at: datetime) ->
             due_at=at,
             payload={"review_id": review.id, "decision_id": decision.decision_id},
         )
+
+
+def end_request(
+    t: Transaction, review: Review, status: RunStatus, *, at: datetime, reason: str = ""
+) -> None:
+    """End the run that stands for a program's request: no graph goes on with it."""
+    run = t.run(review.run_id)
+    t.set_run(run.model_copy(update={"status": status, "reason": reason, "updated_at": at}))
 
 
 def decided_entry(action: str, review: Review, decision: Decision, *, at: datetime) -> JsonObject:

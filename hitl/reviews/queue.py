@@ -11,6 +11,7 @@ from hitl.audit import Finding, verify
 from hitl.ids import new_id
 from hitl.lifecycle import NO_ANSWER, NoAnswer
 from hitl.models import (
+    Amendment,
     AuditEvent,
     Decision,
     Intent,
@@ -18,13 +19,14 @@ from hitl.models import (
     Outcome,
     RemedyKind,
     Review,
+    ReviewRequest,
     ReviewStatus,
     RunRecord,
     RunStatus,
     Verdict,
 )
 from hitl.ports import Clock, Store
-from hitl.reviews import claims, closing, deciding, intents, stopping
+from hitl.reviews import claims, closing, deciding, intents, requests, stopping
 from hitl.reviews.answers import Said
 from hitl.reviews.clock import utcnow
 from hitl.reviews.timeline import RunTimeline, read_timeline
@@ -211,6 +213,27 @@ class ReviewQueue:
         """
         now = self._clock()
         return self._store.write(lambda t: intents.undo(t, review_id, by=by, now=now))
+
+    def request(self, request: ReviewRequest, *, key: str | None = None) -> tuple[Review, bool]:
+        """Open a review for a program that runs no graph of ours; return it, and whether it is new.
+
+        The same idempotency `key` with the same request returns the review it opened.
+
+        Raises:
+            RequestRefused: It cannot be put before a person, or the key came with another request.
+        """
+        now = self._clock()
+        return self._store.write(lambda t: requests.request_review(t, request, key=key, now=now))
+
+    def amend(self, review_id: str, amendment: Amendment) -> Review:
+        """Put other arguments before the reviewer of a program's request; what was answered is void.
+
+        Raises:
+            ReviewRefusal: It is not a request's, not pending, or its time is over.
+            RequestRefused: The arguments cannot be put before a person.
+        """
+        now = self._clock()
+        return self._store.write(lambda t: requests.amend(t, review_id, amendment, now=now))
 
     def claim(self, review_id: str, *, by: str, fence: str, lease: timedelta = LEASE) -> Review:
         """Take or renew the claim on a review; nobody gets what another holds.

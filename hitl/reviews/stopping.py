@@ -8,7 +8,7 @@ from hitl.audit import entry
 from hitl.errors import RunRefusal
 from hitl.ids import new_id
 from hitl.lifecycle import AGENT_PREFIX, POLICY_ACTOR
-from hitl.models import JsonObject, MailKind, ReviewStatus, RunRecord, RunStatus
+from hitl.models import REQUESTS, JsonObject, MailKind, ReviewStatus, RunRecord, RunStatus
 from hitl.ports import Transaction
 from hitl.reviews.closing import supersede
 
@@ -69,7 +69,7 @@ def resume(t: Transaction, run_id: str, *, by: str, now: datetime) -> RunRecord:
     """
     run = t.run(run_id)
     _check_actor(run_id, by)
-    if run.status is not RunStatus.STOPPED or not run.stop_asked:
+    if run.workflow == REQUESTS or run.status is not RunStatus.STOPPED or not run.stop_asked:
         raise RunRefusal(run_id, _not_resumable(run))
     for proposal in t.open_proposals(run_id):
         if t.review(proposal.review_id).status is ReviewStatus.SUPERSEDED:
@@ -116,6 +116,8 @@ def _stop_if_live(queue: "ReviewQueue", run_id: str, *, by: str, reason: str) ->
 
 
 def _not_resumable(run: RunRecord) -> str:
+    if run.workflow == REQUESTS:
+        return "is a program's request, not a workflow's run; the program asks again."
     if run.status is RunStatus.STOPPED:
         return f"was not stopped by the stop button ({run.reason}); start another run."
     if run.stop_asked:

@@ -52,7 +52,10 @@ def test_it_says_that_it_is_alive_to_anybody(desk: Desk) -> None:
     ("method", "path"),
     [
         ("GET", "/v1/reviews"),
+        ("POST", "/v1/reviews"),
         ("GET", "/v1/reviews/rev_1"),
+        ("PATCH", "/v1/reviews/rev_1"),
+        ("GET", "/v1/reviews/rev_1/events"),
         ("POST", "/v1/reviews/rev_1/decision"),
         ("POST", "/v1/reviews/rev_1/cancel"),
         ("GET", "/v1/runs"),
@@ -84,7 +87,7 @@ def test_every_route_of_v1_is_behind_the_token(desk: Desk) -> None:
 
     paths = app.openapi()["paths"]
 
-    assert len(paths) == 10
+    assert len(paths) == 11
     for path, methods in paths.items():
         for method in methods:
             answer = client.request(method, path.format(review_id="rev_1", run_id="run_1"))

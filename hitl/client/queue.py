@@ -1,4 +1,4 @@
-"""The review queue of another process, over its HTTP API, and the records both ends speak.
+"""The review queue of another process, over its HTTP API.
 
 Refusals come back as the same errors the queue raises in its own process. A server that gives no
 answer is `ServerUnreachable`: what it did is unknown, so a decision is sent once more under the same
@@ -7,34 +7,19 @@ decision id, which never decides twice.
 
 import secrets
 from collections.abc import Sequence
-from typing import Literal, TypeVar
-from urllib.parse import quote
+from typing import TypeVar
 
 import httpx
-from pydantic import BaseModel, Field, JsonValue, ValidationError
+from pydantic import BaseModel, JsonValue, ValidationError
 
 from hitl.canonical import canonical_json
-from hitl.errors import (
-    AlreadyDecided,
-    ClaimLost,
-    DecisionIdReused,
-    HitlError,
-    InvalidAnswer,
-    NotAllowed,
-    NotFound,
-    ProposalChanged,
-    ReviewClosed,
-    ReviewExpired,
-    ReviewRefusal,
-    RunRefusal,
-    ServerUnreachable,
-    TooLateToUndo,
-)
+from hitl.client.answers import bearer, quoted, read_answer, silent
+from hitl.client.records import AuditPage, DecisionBody, ReviewDetail, ReviewPage, RunPage
+from hitl.errors import InvalidAnswer, ServerUnreachable
 from hitl.lifecycle import NO_ANSWER, NoAnswer
 from hitl.models import (
     AuditEvent,
     Decision,
-    Record,
     RemedyKind,
     Review,
     ReviewStatus,
@@ -47,83 +32,6 @@ T = TypeVar("T", bound=BaseModel)
 
 _Body = dict[str, JsonValue]
 _Query = dict[str, str | int | bool | list[str] | None]
-
-
-class DecisionBody(Record):
-    """Body of `POST /v1/reviews/{id}/decision`. An answer may be null; leave it out for none."""
-
-    verdict: Verdict
-    proposal_hash: str
-    decision_id: str | None = None
-    """Also the idempotency key: the same id with the same content returns the same decision."""
-    by: str | None = None
-    """Who decides; None for the owner of the key."""
-    reasons: tuple[str, ...] = ()
-    note: str = ""
-    remedy: RemedyKind | None = None
-    answer: JsonValue = None
-    fence: str | None = None
-    shown_ms: int | None = None
-    surface: Literal["api", "cli", "page"] = "api"
-
-
-class CancelBody(Record):
-    """Body of `POST /v1/reviews/{id}/cancel`."""
-
-    reason: str
-    by: str | None = None
-
-
-class StopBody(Record):
-    """Body of `POST /v1/runs/{id}/stop`."""
-
-    reason: str = ""
-    by: str | None = None
-    """Who stops it; None for the owner of the key."""
-
-
-class ResumeBody(Record):
-    """Body of `POST /v1/runs/{id}/resume`."""
-
-    by: str | None = None
-
-
-class ReviewDetail(Review):
-    """A review as `GET /v1/reviews/{id}` tells it."""
-
-    decisions: tuple[Decision, ...] = ()
-
-
-class ReviewPage(Record):
-    """Some reviews; `next` is given as `after` for those that follow, None at the end."""
-
-    reviews: tuple[Review, ...]
-    next: str | None = None
-
-
-class RunPage(Record):
-    """Some runs; `next` is given as `before` for those that follow, None at the end."""
-
-    runs: tuple[RunRecord, ...]
-    next: str | None = None
-
-
-class AuditPage(Record):
-    """Some events; `next` is given as `after` for those that follow, None at the end."""
-
-    events: tuple[AuditEvent, ...]
-    next: int | None = None
-
-
-class Problem(Record):
-    """Body of every answer that is not 2xx."""
-
-    error: str
-    """Name of the error, e.g. `"AlreadyDecided"`."""
-    detail: str
-    """The sentence."""
-    facts: dict[str, JsonValue] = Field(default_factory=dict)
-    """The error's attributes, e.g. `by` and `verdict` of the winner."""
 
 
 class QueueClient:
@@ -151,7 +59,7 @@ class QueueClient:
         self.url = url
         self._http = httpx.Client(
             base_url=url,
-            headers={"Authorization": f"Bearer {token}"},
+            headers=bearer(token),
             timeout=timeout,
             transport=transport,
             trust_env=False,
@@ -207,7 +115,7 @@ class QueueClient:
 
     def get(self, review_id: str) -> Review:
         """See `ReviewQueue.get`."""
-        return self._get(f"/v1/reviews/{_quoted(review_id)}", ReviewDetail)
+        return self._get(f"/v1/reviews/{quoted(review_id)}", ReviewDetail)
 
     def decide(
         self,
@@ -246,7 +154,7 @@ class QueueClient:
         if not isinstance(answer, NoAnswer):
             body["answer"] = answer
         _check(review_id, body)
-        path = f"/v1/reviews/{_quoted(review_id)}/decision"
+        path = f"/v1/reviews/{quoted(review_id)}/decision"
         try:
             return self._post(path, Decision, body, review_id)
         except ServerUnreachable:
@@ -254,7 +162,7 @@ class QueueClient:
 
     def cancel(self, review_id: str, *, by: str, reason: str) -> Review:
         """See `ReviewQueue.cancel`."""
-        path = f"/v1/reviews/{_quoted(review_id)}/cancel"
+        path = f"/v1/reviews/{quoted(review_id)}/cancel"
         return self._post(path, ReviewDetail, {"by": by, "reason": reason}, review_id)
 
     def runs(
@@ -276,16 +184,16 @@ class QueueClient:
 
     def run(self, run_id: str) -> RunRecord:
         """See `ReviewQueue.run`."""
-        return self._get(f"/v1/runs/{_quoted(run_id)}", RunRecord)
+        return self._get(f"/v1/runs/{quoted(run_id)}", RunRecord)
 
     def stop(self, run_id: str, *, by: str, reason: str = "") -> RunRecord:
         """See `ReviewQueue.stop`."""
-        path = f"/v1/runs/{_quoted(run_id)}/stop"
+        path = f"/v1/runs/{quoted(run_id)}/stop"
         return self._post(path, RunRecord, {"by": by, "reason": reason}, run_id)
 
     def resume(self, run_id: str, *, by: str) -> RunRecord:
         """See `ReviewQueue.resume`."""
-        return self._post(f"/v1/runs/{_quoted(run_id)}/resume", RunRecord, {"by": by}, run_id)
+        return self._post(f"/v1/runs/{quoted(run_id)}/resume", RunRecord, {"by": by}, run_id)
 
     def audit(self, *, after: int = 0, limit: int = 100) -> list[AuditEvent]:
         """See `ReviewQueue.audit`."""
@@ -308,33 +216,9 @@ class QueueClient:
     def _asked(self, request: httpx.Request, answer: type[T]) -> T:
         try:
             response = self._http.send(request)
-            if response.is_success:
-                return answer.model_validate_json(response.content)
-            problem = Problem.model_validate_json(response.content)
         except httpx.HTTPError as silence:
-            raise ServerUnreachable(self.url, str(silence) or type(silence).__name__) from silence
-        except ValidationError as noise:
-            raise ServerUnreachable(self.url, "what came is not the API's") from noise
-        raise _error(problem)
-
-
-_ERRORS: dict[str, type[HitlError]] = {
-    kind.__name__: kind
-    for kind in (
-        AlreadyDecided,
-        ClaimLost,
-        DecisionIdReused,
-        InvalidAnswer,
-        NotAllowed,
-        NotFound,
-        ProposalChanged,
-        ReviewClosed,
-        ReviewExpired,
-        ReviewRefusal,
-        RunRefusal,
-        TooLateToUndo,
-    )
-}
+            raise silent(self.url, silence) from silence
+        return read_answer(self.url, response, answer)
 
 
 def _check(review_id: str, body: _Body) -> None:
@@ -344,15 +228,3 @@ def _check(review_id: str, body: _Body) -> None:
         first = problem.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
         raise InvalidAnswer(review_id, f"{field!r}: {first['msg']}. Nothing was sent.") from problem
-
-
-def _error(problem: Problem) -> HitlError:
-    kind = _ERRORS.get(problem.error, HitlError)
-    # The sentence is ready; the constructors would build another from parts.
-    error = kind.__new__(kind, problem.detail)
-    vars(error).update(problem.facts)
-    return error
-
-
-def _quoted(id: str) -> str:
-    return quote(id, safe="")

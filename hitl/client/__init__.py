@@ -1,0 +1,33 @@
+"""The queue of another process, over its HTTP API, and the records both ends speak.
+
+`QueueClient` is for those who decide, `ReviewClient` for programs that ask.
+"""
+
+from hitl.client.queue import QueueClient
+from hitl.client.records import (
+    AuditPage,
+    CancelBody,
+    DecisionBody,
+    Problem,
+    ResumeBody,
+    ReviewDetail,
+    ReviewPage,
+    RunPage,
+    StopBody,
+)
+from hitl.client.reviews import AsyncReviewClient, ReviewClient
+
+__all__ = [
+    "AsyncReviewClient",
+    "AuditPage",
+    "CancelBody",
+    "DecisionBody",
+    "Problem",
+    "QueueClient",
+    "ResumeBody",
+    "ReviewClient",
+    "ReviewDetail",
+    "ReviewPage",
+    "RunPage",
+    "StopBody",
+]

@@ -1,0 +1,92 @@
+"""What goes over the wire of the HTTP API, beside the records of `hitl.models`."""
+
+from typing import Literal
+
+from pydantic import Field, JsonValue
+
+from hitl.models import (
+    AuditEvent,
+    Decision,
+    Record,
+    RemedyKind,
+    Review,
+    RunRecord,
+    Verdict,
+)
+
+
+class DecisionBody(Record):
+    """Body of `POST /v1/reviews/{id}/decision`. An answer may be null; leave it out for none."""
+
+    verdict: Verdict
+    proposal_hash: str
+    decision_id: str | None = None
+    """Also the idempotency key: the same id with the same content returns the same decision."""
+    by: str | None = None
+    """Who decides; None for the owner of the key."""
+    reasons: tuple[str, ...] = ()
+    note: str = ""
+    remedy: RemedyKind | None = None
+    answer: JsonValue = None
+    fence: str | None = None
+    shown_ms: int | None = None
+    surface: Literal["api", "cli", "page"] = "api"
+
+
+class CancelBody(Record):
+    """Body of `POST /v1/reviews/{id}/cancel`."""
+
+    reason: str
+    by: str | None = None
+
+
+class StopBody(Record):
+    """Body of `POST /v1/runs/{id}/stop`."""
+
+    reason: str = ""
+    by: str | None = None
+    """Who stops it; None for the owner of the key."""
+
+
+class ResumeBody(Record):
+    """Body of `POST /v1/runs/{id}/resume`."""
+
+    by: str | None = None
+
+
+class ReviewDetail(Review):
+    """A review as `GET /v1/reviews/{id}` tells it."""
+
+    decisions: tuple[Decision, ...] = ()
+
+
+class ReviewPage(Record):
+    """Some reviews; `next` is given as `after` for those that follow, None at the end."""
+
+    reviews: tuple[Review, ...]
+    next: str | None = None
+
+
+class RunPage(Record):
+    """Some runs; `next` is given as `before` for those that follow, None at the end."""
+
+    runs: tuple[RunRecord, ...]
+    next: str | None = None
+
+
+class AuditPage(Record):
+    """Some events; `next` is given as `after` for those that follow, None at the end."""
+
+    events: tuple[AuditEvent, ...]
+    next: int | None = None
+
+
+class Problem(Record):
+    """Body of every answer that is not 2xx."""
+
+    error: str
+    """Name of the error, e.g. `"AlreadyDecided"`."""
+    detail: str
+    """The sentence."""
+    facts: dict[str, JsonValue] = Field(default_factory=dict)
+    """The error's attributes, e.g. `by` and `verdict` of the winner."""

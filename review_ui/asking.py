@@ -1,0 +1,97 @@
+"""How programs ask a person over HTTP: open a review, wait for its answer, change what is asked."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi.responses import StreamingResponse
+from starlette.concurrency import run_in_threadpool
+
+from hitl.client import ReviewDetail
+from hitl.models import Amendment, Review, ReviewRequest, ReviewStatus
+from hitl.reviews import ReviewQueue
+from review_ui.sentences import answer, body_of, detail
+from review_ui.strict import parse, read_body
+
+MAX_WAIT = 60.0
+"""Seconds a request may wait for an answer."""
+_LOOK = 0.2
+"""Seconds between two looks at the store."""
+_HEARTBEAT = 15.0
+
+Body = Annotated[bytes, Depends(read_body)]
+
+
+def add_requests(v1: APIRouter, queue: ReviewQueue) -> None:
+    """Add the routes that programs use; `v1` lets nobody in without a key."""
+
+    @v1.post(
+        "/reviews",
+        response_model=ReviewDetail,
+        status_code=201,
+        responses={200: {"model": ReviewDetail}},
+        openapi_extra=body_of(ReviewRequest),
+    )
+    def request_review(
+        body: Body, idempotency_key: Annotated[str | None, Header()] = None
+    ) -> Response:
+        """Put an action before a person: 201, or 200 when it was asked before under this key."""
+        review, is_new = queue.request(parse(ReviewRequest, body), key=idempotency_key)
+        return answer(detail(review), status=201 if is_new else 200)
+
+    @v1.patch("/reviews/{review_id}", response_model=ReviewDetail, openapi_extra=body_of(Amendment))
+    def amend(review_id: str, body: Body) -> Response:
+        """Change what a program asked; its hash changes, and what was answered is void."""
+        return answer(detail(queue.amend(review_id, parse(Amendment, body))))
+
+    @v1.get("/reviews/{review_id}", response_model=ReviewDetail)
+    async def read_review(
+        review_id: str, wait: Annotated[float, Query(ge=0, le=MAX_WAIT)] = 0.0
+    ) -> Response:
+        """Return a review; with `wait`, once it is not pending any more or that many seconds passed."""
+        return answer(detail(await _decided(queue, review_id, wait)))
+
+    @v1.get("/reviews/{review_id}/events", response_class=StreamingResponse)
+    async def follow_review(review_id: str) -> Response:
+        """Follow a review as server-sent events: `review` now and at each change, until it ends."""
+        first = await _read(queue, review_id)
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return StreamingResponse(
+            _events(queue, first), media_type="text/event-stream", headers=headers
+        )
+
+
+async def _read(queue: ReviewQueue, review_id: str) -> Review:
+    read: Callable[[str], Review] = queue.get
+    return await run_in_threadpool(read, review_id)
+
+
+async def _decided(queue: ReviewQueue, review_id: str, wait: float) -> Review:
+    ends = time.monotonic() + wait
+    while True:
+        review = await _read(queue, review_id)
+        left = ends - time.monotonic()
+        if review.status is not ReviewStatus.PENDING or left <= 0:
+            return review
+        await asyncio.sleep(min(_LOOK, left))
+
+
+async def _events(queue: ReviewQueue, review: Review) -> AsyncIterator[str]:
+    said = ""
+    quiet = time.monotonic()
+    while True:
+        state = f"{review.status} {review.proposal_hash}"
+        if state != said:
+            said, quiet = state, time.monotonic()
+            data = json.dumps(detail(review).model_dump(mode="json"))
+            yield f"event: review\nid: {review.status}-{review.proposal_hash[:12]}\ndata: {data}\n\n"
+        if review.status is not ReviewStatus.PENDING:
+            return
+        if time.monotonic() - quiet >= _HEARTBEAT:
+            quiet = time.monotonic()
+            yield ": still waiting\n\n"
+        await asyncio.sleep(_LOOK)
+        review = await _read(queue, review.id)

@@ -1,0 +1,79 @@
+"""How the API answers: a record, or a `Problem` with the error's name, a sentence and its facts."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, JsonValue
+
+from hitl.client import Problem, ReviewDetail
+from hitl.errors import HitlError, NotFound, RequestRefused, ReviewRefusal, RunRefusal
+from hitl.models import Review
+from review_ui.strict import BadBody
+
+
+class Sentences(APIRoute):
+    """Answers an error with its sentence."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the route's handler, its refusals answered."""
+        handle = super().get_route_handler()
+
+        async def handle_or_explain(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except (HitlError, BadBody, RequestValidationError) as problem:
+                return _problem(problem)
+
+        return handle_or_explain
+
+
+class Unauthorized(BadBody):
+    """The token is missing or wrong."""
+
+
+def _problem(problem: HitlError | BadBody | RequestValidationError) -> Response:
+    if isinstance(problem, RequestValidationError):
+        first = problem.errors()[0]
+        field = ".".join(str(part) for part in first["loc"][1:])
+        return _told(422, "BadRequest", f"{field!r}: {first['msg']}.")
+    if isinstance(problem, BadBody):
+        name = "Unauthorized" if isinstance(problem, Unauthorized) else "BadBody"
+        return _told(problem.status_code, name, str(problem))
+    status = 404 if isinstance(problem, NotFound) else 503
+    if isinstance(problem, (RequestRefused, ReviewRefusal, RunRefusal)):
+        status = problem.status_code
+    return _told(status, type(problem).__name__, str(problem), vars(problem))
+
+
+def _told(
+    status: int, error: str, detail: str, facts: dict[str, JsonValue] | None = None
+) -> Response:
+    told = answer(Problem(error=error, detail=detail, facts=facts or {}), status=status)
+    if status == 401:
+        told.headers["WWW-Authenticate"] = "Bearer"
+    return told
+
+
+def answer(record: BaseModel, *, status: int = 200) -> Response:
+    """Return a record as JSON that nobody keeps."""
+    return Response(
+        record.model_dump_json(),
+        status_code=status,
+        media_type="application/json",
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+def detail(review: Review) -> ReviewDetail:
+    """Return a review as the API tells it."""
+    decisions = () if review.decision is None else (review.decision,)
+    return ReviewDetail(**dict(review), decisions=decisions)
+
+
+def body_of(model: type[BaseModel]) -> dict[str, Any]:
+    """Return a route's body for the OpenAPI document."""
+    schema = {"application/json": {"schema": model.model_json_schema()}}
+    return {"requestBody": {"required": True, "content": schema}}
