@@ -132,7 +132,7 @@ def test_a_review_from_before_still_waits(tmp_path: Path) -> None:
 
         approve(app, only(run))
         run.wait(0.0)
-        assert run.status is RunStatus.DONE
+        assert app.run(run_id).status is RunStatus.DONE
 
 
 def test_gates_of_other_policies_are_left_out(tmp_path: Path) -> None:
