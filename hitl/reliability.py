@@ -14,6 +14,9 @@ import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, product
+from typing import Any
+
+from hitl.spent import NOTHING, Spent
 
 _FLOOR = 1e-12
 """Smallest p that enters: keeps log finite; a step that is surely wrong ends the run's credit."""
@@ -35,17 +38,19 @@ class Write:
     """Whether a yes covered the prefix inside this graph."""
     through: bool = False
     """Whether that yes covered the parent graph's prefix too."""
+    spent: Spent = NOTHING
+    """What the step cost; nothing for a yes that resets."""
 
-    def dump(self) -> dict[str, float | int | bool]:
+    def dump(self) -> dict[str, Any]:
         """Return the write as it goes into the graph's private channel."""
-        return {
-            "step": self.step,
-            "log_p": self.log_p,
-            "unverified": self.unverified,
-            "unknown": self.unknown,
-            "reset": self.reset,
-            "through": self.through,
-        }
+        kept = {key: getattr(self, key) for key in self.__slots__ if key != "spent"}
+        return kept if self.spent == NOTHING else {**kept, "spent": self.spent.dump()}
+
+    @classmethod
+    def load(cls, kept: Mapping[str, Any]) -> "Write":
+        """Return what was dumped."""
+        spent = kept.get("spent")
+        return cls(**{**kept, "spent": NOTHING if spent is None else Spent.load(spent)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,8 @@ class Standing:
     acc_unknown: int = 0
     through: bool = False
     """Whether some yes since this graph's start covered the parent's prefix too."""
+    base_spent: Spent = NOTHING
+    acc_spent: Spent = NOTHING
 
     @property
     def log_p(self) -> float:
@@ -85,14 +92,20 @@ class Standing:
         """How many of the unverified steps have no known p."""
         return self.base_unknown + self.acc_unknown
 
+    @property
+    def spent(self) -> Spent:
+        """What was spent since the last reset."""
+        return self.base_spent.plus(self.acc_spent)
+
     def then(self, write: Write) -> "Standing":
         """Return the standing after `write`: same superstep, or a later one."""
         later = write.step > self.step
         base, acc = (self.base + self.acc, 0.0) if later else (self.base, self.acc)
         seen, new = (self.unverified, 0) if later else (self.base_unverified, self.acc_unverified)
         unknown, more = (self.unknown, 0) if later else (self.base_unknown, self.acc_unknown)
+        spent, now = (self.spent, NOTHING) if later else (self.base_spent, self.acc_spent)
         if write.reset:
-            base, seen, unknown = 0.0, 0, 0
+            base, seen, unknown, spent = 0.0, 0, 0, NOTHING
         return Standing(
             step=write.step if later else self.step,
             base=base,
@@ -102,6 +115,8 @@ class Standing:
             base_unknown=unknown,
             acc_unknown=more + write.unknown,
             through=self.through or write.through,
+            base_spent=spent,
+            acc_spent=now.plus(write.spent),
         )
 
     def under(self, parent: "Standing") -> "Standing":
@@ -113,10 +128,12 @@ class Standing:
             base=self.base + parent.log_p,
             base_unverified=self.base_unverified + parent.unverified,
             base_unknown=self.base_unknown + parent.unknown,
+            base_spent=self.base_spent.plus(parent.spent),
         )
 
-    def dump(self) -> dict[str, float | int | bool]:
-        """Return the value kept in the graph's private channel."""
+    def dump(self) -> dict[str, Any]:
+        """Return the value kept in the graph's private channel: at most 200 bytes there."""
+        spent = [*self.base_spent.dump(), *self.acc_spent.dump()]
         return {
             "step": self.step,
             "base": self.base,
@@ -126,12 +143,17 @@ class Standing:
             "base_unknown": self.base_unknown,
             "acc_unknown": self.acc_unknown,
             "through": self.through,
+            **({} if self.spent == NOTHING else {"spent": spent}),
         }
 
     @classmethod
-    def load(cls, value: dict[str, float | int | bool] | None) -> "Standing":
+    def load(cls, value: Mapping[str, Any] | None) -> "Standing":
         """Return the standing kept in a channel; a fresh one for None or an empty value."""
-        return cls(**value) if value else cls()  # type: ignore[arg-type] # our own dump
+        kept = dict(value or {})
+        spent = kept.pop("spent", None)
+        if spent is not None:
+            kept |= {"base_spent": Spent.load(spent[:3]), "acc_spent": Spent.load(spent[3:])}
+        return cls(**kept)
 
 
 def log_probability(p: float) -> float:
@@ -154,6 +176,7 @@ def fold_child(child: Standing, step: int, *, through: bool = False) -> Write:
         unknown=child.unknown,
         reset=child.through,
         through=child.through and through,
+        spent=child.spent,
     )
 
 
@@ -166,6 +189,7 @@ def both(first: Write, second: Write) -> Write:
         unknown=first.unknown + second.unknown,
         reset=first.reset or second.reset,
         through=first.through or second.through,
+        spent=first.spent.plus(second.spent),
     )
 
 

@@ -111,6 +111,14 @@ def _triggers(checkpoint: Checkpoint) -> Iterator[str]:
         yield f"reliability below {checkpoint.reliability_below:.2f}"
     if checkpoint.rule is not None:
         yield f"rule {checkpoint.body()['rule']}"
+    if checkpoint.every is not None:
+        yield f"every {checkpoint.every} steps"
+    if checkpoint.cost_above is not None:
+        yield f"cost above {checkpoint.cost_above:g}"
+    if checkpoint.time_above is not None:
+        yield f"time above {checkpoint.body()['time_above']}"
+    if checkpoint.effects_above is not None:
+        yield f"side effects above {checkpoint.effects_above}"
     if checkpoint.spot_check is not None:
         yield f"spot check {checkpoint.spot_check:.1%}"
 

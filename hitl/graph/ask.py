@@ -180,8 +180,9 @@ def _yes(place: Place) -> str:
 
 def _blind_spot(attempt: Attempt, found: Assessment) -> tuple[str, ...]:
     """Say so where a yes would cover less than the trigger is about."""
-    reliability = any(t.kind == "reliability" for t in found.row.triggers)
-    if reliability and not attempt.task.sees_prefix():
+    about_run = {"reliability", "every", "cost", "time", "effects"}
+    whole = any(t.kind in about_run for t in found.row.triggers)
+    if whole and not attempt.task.sees_prefix():
         return ("This step saw only a part of the run's state; a yes covers this step alone.",)
     return ()
 

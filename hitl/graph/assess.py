@@ -21,6 +21,7 @@ from hitl.models import (
 )
 from hitl.policy import Escalate, GateFacts, Pass, Reviewer, coin, gate
 from hitl.reliability import Write, fold_child, log_probability, reset_value
+from hitl.spent import NOTHING, Spent
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,8 @@ def assess(
     task = attempt.task
     session, wiring = task.session, task.session.wiring
     accuracy = _accuracy(attempt, ran, said)
+    write = _passing_write(attempt, accuracy, ran, said)
+    after = task.standing.then(write)
     u = coin(
         wiring.secret,
         run_id=session.run.id,
@@ -84,11 +87,13 @@ def assess(
             coin_u=u,
             run_spot_check=session.run.full_spot_check,
             calls=called(task.state),
+            unverified=after.unverified,
+            spent=after.spent,
+            seconds=after.spent.seconds(wiring.clock().timestamp()),
         ),
     )
     if was_denied(attempt, view):
         verdict = _again(verdict)
-    write = _passing_write(attempt, accuracy, ran)
     row = _row(attempt, view, said, accuracy, verdict, write, u, ran)
     if wiring.shadow:
         row = _unasked(row)
@@ -116,13 +121,30 @@ def _accuracy(attempt: Attempt, ran: Ran | None, said: Report) -> StepAccuracy:
     return found
 
 
-def _passing_write(attempt: Attempt, accuracy: StepAccuracy, ran: Ran | None) -> Write:
+def _passing_write(
+    attempt: Attempt, accuracy: StepAccuracy, ran: Ran | None, said: Report
+) -> Write:
     step = attempt.task.facts.step
+    spent = _spent(attempt, said)
     if ran is not None and ran.child is not None:
-        return fold_child(ran.child, step, through=attempt.task.through)
+        inside = fold_child(ran.child, step, through=attempt.task.through)
+        return replace(inside, spent=inside.spent.plus(spent))
     if accuracy.p is None:
-        return Write(step=step, unknown=1)
-    return Write(step=step, log_p=log_probability(accuracy.p))
+        return Write(step=step, unknown=1, spent=spent)
+    return Write(step=step, log_p=log_probability(accuracy.p), spent=spent)
+
+
+def _spent(attempt: Attempt, said: Report) -> Spent:
+    """Return what the step itself spent; steps inside a child graph count for themselves."""
+    task = attempt.task
+    effects = task.session.wiring.policy.effects_of(attempt.name.step, calls=called(task.state))
+    return Spent(cost(attempt, said) or 0.0, effects, task.began.timestamp())
+
+
+def cost(attempt: Attempt, said: Report) -> float | None:
+    """Return what an attempt cost: as it reported, else as its checkpoints declare; None for unknown."""
+    declared = (c.step_cost for c in attempt.checkpoints if c.step_cost is not None)
+    return said.cost if said.cost is not None else next(declared, None)
 
 
 def _row(
@@ -179,7 +201,7 @@ def _row(
         summary=one_line(view.get("update", view)),
         signals=tuple(said.signals),
         step_seconds=ran.seconds if ran is not None else None,
-        step_cost=said.cost if said.cost is not None else here.step_cost,
+        step_cost=cost(attempt, said),
         rework_cost=here.rework_cost,
         silent_error_cost=here.silent_error_cost,
         reversible=here.reversible,
@@ -208,19 +230,25 @@ def _with_coverage(attempt: Attempt, found: Assessment) -> Assessment:
     wanted = found.verdict.covers
     covers = wanted if attempt.task.sees_prefix() else Covers.STEP
     vouched = unverified(attempt) if covers is Covers.SINCE_RESET else ()
-    yes = yes_write(attempt, found.row.p, covers, [v.p for v in vouched])
+    spent = found.write.spent
+    yes = yes_write(attempt, found.row.p, covers, [v.p for v in vouched], spent=spent)
     return replace(
         found,
         row=found.row.model_copy(update={"covers": covers}),
         vouched=vouched,
         yes=yes,
-        own=yes_write(attempt, found.row.p, Covers.STEP, ()),
+        own=yes_write(attempt, found.row.p, Covers.STEP, (), spent=spent),
         reset_to=attempt.task.standing.then(yes).reliability,
     )
 
 
 def yes_write(
-    attempt: Attempt, p: float | None, covers: Covers, prefix: Sequence[float | None]
+    attempt: Attempt,
+    p: float | None,
+    covers: Covers,
+    prefix: Sequence[float | None],
+    *,
+    spent: Spent,
 ) -> Write:
     """Return what a yes adds to the standing.
 
@@ -232,6 +260,7 @@ def yes_write(
         p: The step's own p.
         covers: What the page showed.
         prefix: p of the earlier steps it covers.
+        spent: What the step spent; a yes to everything since the last reset starts anew at nothing.
     """
     log_p, unknown = _posterior([p, *prefix], attempt.task.session.wiring.policy.reviewer)
     whole = covers is Covers.SINCE_RESET
@@ -242,6 +271,7 @@ def yes_write(
         unknown=unknown,
         reset=whole,
         through=whole and attempt.task.through,
+        spent=NOTHING if whole else spent,
     )
 
 
@@ -272,4 +302,6 @@ def frozen_facts(found: Assessment, *, answers: int, handed_off: bool) -> JsonOb
 
 def thawed_write(meta: JsonObject, said: Literal["yes", "own"]) -> Write:
     """Return what a yes, or the person's own answer, adds: as frozen when the question was asked."""
-    return Write(**meta[said])  # type: ignore[arg-type] # our own dump
+    kept = meta[said]
+    assert isinstance(kept, dict)  # noqa: S101 - our own dump
+    return Write.load(kept)

@@ -69,9 +69,10 @@ def gate_steps(spec: GateSpec, state: Any, config: RunnableConfig) -> Protocol:
     if spec.after:
         after = yield from _after(task)
         return _commit(task, [after] if before is None else [before.without_write(), after])
-    ran = task.with_handoff((yield _body(Attempt.of(task, Place.BEFORE))[0]))
+    ask, _ = _body(Attempt.of(task, Place.BEFORE))
+    ran = task.with_handoff((yield ask))
     assert before is not None  # noqa: S101 - a gated step has a gate
-    return _commit(task, [before.with_result(ran)])
+    return _commit(task, [before.with_result(ran, ask.current.said.cost)])
 
 
 def _before(task: GatedTask) -> Generator[Asks, Any, Settled]:

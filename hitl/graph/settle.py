@@ -33,6 +33,7 @@ from hitl.models import (
 from hitl.ports import Transaction
 from hitl.reliability import Write, both, fold_child
 from hitl.reviews import open_review, proposal_hash
+from hitl.spent import NOTHING
 
 Opened = tuple[Review, StoredProposal, GateRow]
 
@@ -54,14 +55,22 @@ class Settled:
 
     def without_write(self) -> "Settled":
         """Return this gate for a step that has another gate after it: that one counts the step."""
-        return self if self.checked else replace(self, write=None)
+        if not self.checked or self.write is None:
+            return replace(self, write=None)
+        return replace(self, write=replace(self.write, spent=NOTHING))
 
-    def with_result(self, ran: Ran) -> "Settled":
+    def with_result(self, ran: Ran, cost: float | None) -> "Settled":
         """Return this gate with what the body returned once it was let through.
 
         A yes to a child graph's input does not vouch for the steps it then takes.
+
+        Args:
+            ran: What the body did.
+            cost: What it reported to have cost; None when it said nothing.
         """
         write = self.write
+        if write is not None and cost is not None:
+            write = replace(write, spent=replace(write.spent, cost=cost))
         if ran.child is not None and self.attempt is not None:
             task = self.attempt.task
             inside = fold_child(ran.child, task.facts.step, through=task.through)

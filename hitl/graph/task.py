@@ -108,6 +108,7 @@ class GatedTask:
         self.state = state
         self.session = _session(spec, config)
         self.facts: TaskFacts = task_facts(config)
+        self.began: datetime = self.session.wiring.clock()
 
     @cached_property
     def standing(self) -> Standing:
@@ -311,7 +312,7 @@ def add_to_channel(value: dict[str, Any], write: dict[str, Any]) -> dict[str, An
         return value
     turn = write["turn"]
     own = turn_standing(value, turn)
-    return {"turn": turn, **own.then(Write(**write["write"])).dump()}
+    return {"turn": turn, **own.then(Write.load(write["write"])).dump()}
 
 
 def _session(spec: GateSpec, config: RunnableConfig) -> Session:

@@ -64,7 +64,19 @@ class StepName(Record):
 class TriggerFired(Record):
     """One reason to ask, with the value that fired it."""
 
-    kind: Literal["always", "confidence", "reliability", "rule", "spot_check", "retry", "unknown"]
+    kind: Literal[
+        "always",
+        "confidence",
+        "reliability",
+        "rule",
+        "every",
+        "cost",
+        "time",
+        "effects",
+        "spot_check",
+        "retry",
+        "unknown",
+    ]
     sentence: str
     """What the reviewer reads, e.g. `"Reliability 0.56 is below 0.70."`"""
     value: float | None = None

@@ -4,13 +4,13 @@ import inspect
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from string import Formatter
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, field_serializer, model_validator
+from pydantic import BaseModel, Field, field_serializer, model_validator
 
 from hitl.errors import ConfigurationError
 from hitl.models import Covers, Duration, JsonObject, Place, Record, RemedyKind
-from hitl.policy.fields import Chance, Cost, Span, built, fields_among
+from hitl.policy.fields import Chance, Cost, Count, Span, built, fields_among
 from hitl.policy.functions import Function, reference
 from hitl.policy.patterns import is_of_tools, is_pattern, is_unfinished
 from hitl.policy.remedies import Answer, Remedy, Retry, Stop
@@ -44,6 +44,17 @@ class Checkpoint(Record):
     """Ask when the run's reliability, this step included, is below this, or is not fully known."""
     rule: Function | None = None
     """A `Rule`, or its name `"module:function"`."""
+    every: Annotated[Count, Field(ge=1)] | None = None
+    """Ask when this many steps, this one included, went unverified since the last reset."""
+    cost_above: Cost | None = None
+    """Ask when the steps since the last reset, this one included, cost more than this. A step costs
+    what it reports, else its `step_cost`, else nothing."""
+    time_above: Span | None = None
+    """Ask when more wall time than this has gone by since the first step after the last reset
+    began; waiting for people counts."""
+    effects_above: Annotated[Count, Field(ge=0)] | None = None
+    """Ask when the run has had more side effects than this since the last reset, this step's
+    included; see `EscalationPolicy.effects_of`."""
     spot_check: Chance | None = None
     """Share of unasked steps sent to review anyway; the largest of this and the policy's counts."""
     on_deny: tuple[Remedy, ...] = ()
@@ -90,6 +101,10 @@ class Checkpoint(Record):
         confidence_below: float | None = None,
         reliability_below: float | None = None,
         rule: Rule | str | None = None,
+        every: int | None = None,
+        cost_above: float | None = None,
+        time_above: Duration | None = None,
+        effects_above: int | None = None,
         spot_check: float | None = None,
         on_deny: Sequence[Remedy] | None = None,
         due_in: Duration | None = None,
@@ -126,7 +141,7 @@ class Checkpoint(Record):
             raise ConfigurationError(f"Checkpoint {self.step!r} {problem}")
         return self
 
-    @field_serializer("due_in", "expires_in", when_used="json-unless-none")
+    @field_serializer("due_in", "expires_in", "time_above", when_used="json-unless-none")
     def _written(self, span: timedelta) -> str:
         return format_duration(span)
 

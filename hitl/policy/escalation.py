@@ -18,6 +18,7 @@ from hitl.policy.fields import Chance, built, fields_among
 from hitl.policy.files import policy_arguments, read_yaml, write_yaml
 from hitl.policy.functions import is_importable, reference, resolve
 from hitl.policy.patterns import (
+    EFFECT,
     Step,
     as_steps,
     is_of_tools,
@@ -219,6 +220,27 @@ class EscalationPolicy(Record):
             c
             for c in declared
             if not is_of_tools(c.step) or any(matches_call(c.step, name, here) for name in calls)
+        )
+
+    def effects_of(self, step: str, *, calls: Collection[str] = ()) -> int:
+        """Return how many side effects one execution of a step has.
+
+        A step has one when it is tagged `effect`, or has a checkpoint before it. A tool node has one
+        for each call of such a tool, or for each call when the node itself is tagged.
+
+        Args:
+            step: The step's path.
+            calls: Names of the tools it calls.
+        """
+        here = self._steps.get(step, Step(step))
+        if EFFECT in here.tags:
+            return max(1, len(calls))
+        if not here.tools:
+            return int(bool(self.at(step, Place.BEFORE)))
+        return sum(
+            matches_call(f"tool:tag:{EFFECT}", name, here)
+            or bool(self.applying(step, Place.BEFORE, calls=(name,)))
+            for name in calls
         )
 
     def on(self, steps: Iterable[str | Step]) -> "EscalationPolicy":

@@ -53,6 +53,9 @@ Until = Annotated[str, BeforeValidator(_until)]
 Cost = Annotated[float, Field(ge=0.0, allow_inf_nan=False), BeforeValidator(_number)]
 """An amount of money or minutes, at least 0; one unit throughout a policy."""
 
+Count = Annotated[int, Field(strict=True)]
+"""A whole number; True and False are none."""
+
 
 def fields_among(names: Mapping[str, Any], model: type[BaseModel]) -> dict[str, Any]:
     """Return those of `names` that are fields of `model`: an `__init__`'s `locals()`, passed on."""
@@ -77,7 +80,8 @@ def _sentence(owner: str, error: ErrorDetails) -> str:
 
 _CONTAINERS = frozenset({"accuracy", "checkpoints", "on_deny", "on_doubt", "reasons"})
 _REMEDIES = frozenset({"on_deny", "on_doubt", "on_expiry"})
-_COSTS = frozenset({"silent_error_cost", "rework_cost", "step_cost"})
+_COSTS = frozenset({"silent_error_cost", "rework_cost", "step_cost", "cost_above"})
+_COUNTS = {"every": 1, "effects_above": 0}
 _RANGE = frozenset({"greater_than_equal", "less_than_equal", "finite_number"})
 
 
@@ -90,6 +94,8 @@ def _needed(error: ErrorDetails, where: str) -> str:
         return "it must be a remedy such as Retry(3) or Stop(), in a list for on_deny"
     if where == "attempts":
         return "it must be a whole number from 1 to 10000"
+    if where in _COUNTS:
+        return f"it must be a whole number of at least {_COUNTS[where]}"
     if error["type"] in _RANGE:
         return "it must be a number of at least 0" if where in _COSTS else _CHANCE_HINT
     return error["msg"].replace("Input should", "it should")

@@ -29,8 +29,7 @@ POLICY_KEYS = (
     "reviewer",
 )
 LATER_KEYS = frozenset(
-    {"on_doubt", "rollouts", "every", "cost_above", "time_above", "effects_above", "tags", "tools"}
-    | {"autonomy", "error_at_most", "sure"}
+    {"on_doubt", "rollouts", "tags", "tools", "autonomy", "error_at_most", "sure"}
 )
 """Keys of features that are not built yet, of a policy or of a checkpoint."""
 CHECKPOINT_KEYS = tuple(key for key in Checkpoint.model_fields if key not in LATER_KEYS)

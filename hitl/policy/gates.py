@@ -7,14 +7,17 @@ known is a reason to ask, never a reason to pass.
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from hitl.models import ConfidenceKind, Covers, JsonObject, Place, StepName, TriggerFired
 from hitl.policy.checkpoint import Checkpoint
 from hitl.policy.escalation import EscalationPolicy
 from hitl.policy.functions import Function, reference, resolve
+from hitl.policy.times import format_duration
 from hitl.reliability import Standing
+from hitl.spent import NOTHING, Spent
 
 _ROUNDING = 1e-12
 """Far below any threshold a person writes: .9 * .9 is not below .81."""
@@ -43,6 +46,12 @@ class GateFacts:
     """Whether every step of this run is spot-checked."""
     calls: tuple[str, ...] = ()
     """Names of the tools the proposal would call."""
+    unverified: int = 1
+    """How many steps nobody verified since the last reset, this one included."""
+    spent: Spent = NOTHING
+    """What was spent since the last reset, this step included."""
+    seconds: float = 0.0
+    """Wall time since the last reset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +148,7 @@ def _fired(
         yield from _unknown_run(checkpoint.reliability_below, facts)
         if checkpoint.rule is not None:
             yield from _rule(checkpoint.rule, facts.arguments)
+        yield from _since_reset(checkpoint, facts)
     yield from _reliability(policy.reliability_below, facts)
     if facts.attempt > 1:
         sentence = f"Attempt {facts.attempt}, after a no."
@@ -200,6 +210,35 @@ def _rule(rule: Function, arguments: JsonObject) -> Iterator[_Fired]:
         )
     if sentence:
         yield _Fired(TriggerFired(kind="rule", sentence=sentence[:_LONGEST_SENTENCE]))
+
+
+def _since_reset(checkpoint: Checkpoint, facts: GateFacts) -> Iterator[_Fired]:
+    """Ask where the run went on for too long, in one of four ways, without a covering yes."""
+    spent = facts.spent
+    if checkpoint.every is not None and facts.unverified >= checkpoint.every:
+        sentence = f"{_many(facts.unverified, 'unverified step')} since the last reset; this checkpoint asks at {checkpoint.every}."
+        yield _too_long("every", sentence, facts.unverified, checkpoint.every)
+    if checkpoint.cost_above is not None and spent.cost > checkpoint.cost_above:
+        sentence = f"Cost {spent.cost:g} since the last reset is above {checkpoint.cost_above:g}."
+        yield _too_long("cost", sentence, spent.cost, checkpoint.cost_above)
+    if checkpoint.time_above is not None and facts.seconds > checkpoint.time_above.total_seconds():
+        gone = format_duration(timedelta(seconds=round(facts.seconds, 1)))
+        sentence = f"{gone} since the last reset is above {format_duration(checkpoint.time_above)}."
+        yield _too_long("time", sentence, facts.seconds, checkpoint.time_above.total_seconds())
+    if checkpoint.effects_above is not None and spent.effects > checkpoint.effects_above:
+        sentence = f"{_many(spent.effects, 'side effect')} since the last reset; this checkpoint asks above {checkpoint.effects_above}."
+        yield _too_long("effects", sentence, spent.effects, checkpoint.effects_above)
+
+
+def _too_long(
+    kind: Literal["every", "cost", "time", "effects"], sentence: str, value: float, limit: float
+) -> _Fired:
+    fired = TriggerFired(kind=kind, sentence=sentence, value=float(value), threshold=float(limit))
+    return _Fired(fired, about_run=True)
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _spot_check(facts: GateFacts, rate: float) -> TriggerFired:

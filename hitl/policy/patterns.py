@@ -17,6 +17,9 @@ _GLOB = "*?["
 _TAG = "tag:"
 _TOOL = "tool:"
 
+EFFECT = "effect"
+"""The tag of steps and tools that change something outside of the run."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tool:
