@@ -16,7 +16,7 @@ CHECKS: dict[str, list[str | Path]] = {
     "floors": [BIN / "lint-imports", "--no-logo"],
     "types": [sys.executable, "-m", "mypy"],
 }
-TESTS = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile"]
+TESTS = [sys.executable, "-m", "pytest", "-n", "3", "--dist", "loadfile"]
 
 
 def holds(name: str, command: list[str | Path]) -> bool:

@@ -133,7 +133,7 @@ def test_a_tag_and_a_glob_stand_at_steps_inside_subgraphs(tmp_path: Path) -> Non
             asked += [r.name.step for r in waiting]
             for review in waiting:
                 app.queue.decide(review.id, "approve", by="ana", proposal_hash=review.proposal_hash)
-            run.wait(timeout=30)
+            run.wait(timeout=0)
 
         assert (run.status, asked) == ("done", ["mid/plan", "mid/send_note"])
 
