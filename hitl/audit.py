@@ -26,6 +26,29 @@ _PLAIN = json.JSONEncoder(
 )
 
 
+class Head(Record):
+    """What to keep elsewhere: a hash over every event up to `seq`.
+
+    Any edit, removal, reordering or truncation up to there is found against it.
+    """
+
+    seq: int
+    """Number of the last event it covers, in the whole trail."""
+    events: int
+    """How many events it covers."""
+    head: str
+    """SHA-256 over the ASCII hex of the head before and of the event's hash; `GENESIS` for no event."""
+
+    def after(self, event: AuditEvent) -> "Head":
+        """Return the head with one more event."""
+        rolled = sha256_hex(f"{self.head}{event.hash}".encode())
+        return Head(seq=event.seq, events=self.events + 1, head=rolled)
+
+
+NO_EVENTS = Head(seq=0, events=0, head=GENESIS)
+"""The head before the first event."""
+
+
 class Finding(Record):
     """The first event at which a trail is broken."""
 

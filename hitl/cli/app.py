@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from hitl.cli import auditing
 from hitl.errors import ConfigurationError, HitlError
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ app = typer.Typer(
 policy = typer.Typer(help="Escalation policies: when a person is asked.", no_args_is_help=True)
 db = typer.Typer(help="The database of a store.", no_args_is_help=True)
 audit = typer.Typer(help="The trail of everything that was decided.", no_args_is_help=True)
+auditing.register(audit)
 app.add_typer(policy, name="policy")
 app.add_typer(db, name="db")
 app.add_typer(audit, name="audit")
@@ -298,21 +300,6 @@ def db_upgrade(*, store: StoreUrl = DEFAULT_STORE, json: Json = False) -> None:
     from hitl.cli import upkeep
 
     upkeep.upgrade(store, as_json=json)
-
-
-@audit.command("verify")
-def audit_verify(
-    *,
-    store: StoreUrl = DEFAULT_STORE,
-    run_id: Annotated[
-        str | None, typer.Option("--run", metavar="RUN", help="Only this run's chain.")
-    ] = None,
-    json: Json = False,
-) -> None:
-    """Recompute the trail's hashes; exit code 1 at the first event that does not fit."""
-    from hitl.cli import upkeep
-
-    upkeep.verify(store, run_id=run_id, as_json=json)
 
 
 def run(arguments: Sequence[str]) -> int:

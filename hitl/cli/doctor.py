@@ -14,7 +14,7 @@ from rich.text import Text
 from hitl.audit import verify
 from hitl.cli.opened import reading
 from hitl.cli.terminal import console, print_json, visible
-from hitl.cli.upkeep import Trail
+from hitl.cli.trail import Trail, events_of
 from hitl.errors import HitlError
 from hitl.models import Record, RunStatus
 from hitl.reviews import ReviewQueue
@@ -180,11 +180,11 @@ def _runs(queue: ReviewQueue) -> Line:
 
 
 def _trail(queue: ReviewQueue) -> Line:
-    trail = Trail(queue, None)
+    trail = Trail(events_of(queue, None), None)
     finding = verify(trail)
     if finding is not None:
         return _fail("trail", finding.sentence)
-    return _ok("trail", f"whole, {trail.events:,} events.")
+    return _ok("trail", f"whole, {trail.head.events:,} events.")
 
 
 def _ok(check: str, found: str) -> Line:

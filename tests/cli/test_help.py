@@ -21,7 +21,9 @@ COMMANDS = {
     "policy init": ("MODULE:NAME",),
     "doctor": ("--store", "--json"),
     "db upgrade": ("--store", "--json"),
-    "audit verify": ("--store", "--run", "--json"),
+    "audit verify": ("--store", "--file", "--run", "--head", "--json"),
+    "audit export": ("FILE", "--store", "--run", "--json"),
+    "audit head": ("FILE", "--store", "--json"),
 }
 CPU_SECONDS = 0.4
 HEAVY = "langgraph langchain_core pydantic sqlalchemy fastapi jinja2 httpx rich numpy sklearn"

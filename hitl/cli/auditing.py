@@ -1,0 +1,68 @@
+"""The options of `hitl audit`; what it does is in `hitl.cli.trail`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+StoreUrl = Annotated[
+    str, typer.Option("--store", envvar="HITL_STORE", metavar="URL", help="The store.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+DEFAULT_STORE = "sqlite:///hitl.db"
+
+
+def register(audit: typer.Typer) -> None:
+    """Add the commands to the group."""
+    audit.command("verify")(audit_verify)
+    audit.command("export")(audit_export)
+    audit.command("head")(audit_head)
+
+
+def audit_verify(
+    *,
+    store: StoreUrl = DEFAULT_STORE,
+    file: Annotated[
+        Path | None, typer.Option("--file", help="An exported trail, instead of a store.")
+    ] = None,
+    run_id: Annotated[
+        str | None, typer.Option("--run", metavar="RUN", help="Only this run's chain.")
+    ] = None,
+    head: Annotated[
+        Path | None, typer.Option("--head", help="A head kept elsewhere; see `hitl audit head`.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Recompute the trail's hashes; exit code 1 at the first event that does not fit."""
+    from hitl.cli import trail
+
+    trail.verify(store, file=file, run_id=run_id, kept=head, as_json=json)
+
+
+def audit_export(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Where the JSON lines go; written anew.")
+    ],
+    *,
+    store: StoreUrl = DEFAULT_STORE,
+    run_id: Annotated[
+        str | None, typer.Option("--run", metavar="RUN", help="Only this run's chain.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Write the trail to a file that is verified without the database."""
+    from hitl.cli import trail
+
+    trail.export(store, file=file, run_id=run_id, as_json=json)
+
+
+def audit_head(
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="Where to write it.")] = None,
+    *,
+    store: StoreUrl = DEFAULT_STORE,
+    json: Json = False,
+) -> None:
+    """Verify the trail and give its head, one hash over every event: keep it elsewhere."""
+    from hitl.cli import trail
+
+    trail.head(store, file=file, as_json=json)
