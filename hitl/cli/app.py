@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from hitl.cli import auditing
+from hitl.cli import auditing, laboratory
 from hitl.errors import ConfigurationError, HitlError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ policy = typer.Typer(help="Escalation policies: when a person is asked.", no_arg
 db = typer.Typer(help="The database of a store.", no_args_is_help=True)
 audit = typer.Typer(help="The trail of everything that was decided.", no_args_is_help=True)
 auditing.register(audit)
+laboratory.register(policy)
 app.add_typer(policy, name="policy")
 app.add_typer(db, name="db")
 app.add_typer(audit, name="audit")
