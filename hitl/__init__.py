@@ -10,10 +10,13 @@ if TYPE_CHECKING:
     from hitl.policy import (
         Answer,
         Checkpoint,
+        Critic,
         EscalationPolicy,
+        Judge,
         Retry,
         Reviewer,
         Rollback,
+        Rollouts,
         Stop,
         Takeover,
     )
@@ -22,12 +25,15 @@ if TYPE_CHECKING:
 __all__ = [
     "Answer",
     "Checkpoint",
+    "Critic",
     "EscalationPolicy",
     "Evidence",
     "HitlError",
+    "Judge",
     "Retry",
     "Reviewer",
     "Rollback",
+    "Rollouts",
     "Run",
     "Signal",
     "Stop",
@@ -43,8 +49,8 @@ _HOMES = {
     "hitl.graph.context": ("current", "report"),
     "hitl.models": ("Evidence", "Signal"),
     "hitl.policy": (
-        *("Answer", "Checkpoint", "EscalationPolicy", "Retry"),
-        *("Reviewer", "Rollback", "Stop", "Takeover"),
+        *("Answer", "Checkpoint", "Critic", "EscalationPolicy", "Judge", "Retry"),
+        *("Reviewer", "Rollback", "Rollouts", "Stop", "Takeover"),
     ),
     "hitl.runtime": ("Run", "Workflow", "wrap"),
 }

@@ -9,6 +9,8 @@ _KINDS = {
     ConfidenceKind.MEASURED: "measured from labels",
     ConfidenceKind.REPORTED: "reported by the step, uncalibrated",
     ConfidenceKind.DECLARED: "declared in the policy",
+    ConfidenceKind.CRITIC: "said by a critic, noisy",
+    ConfidenceKind.JUDGE: "said by a judge model, noisy",
     ConfidenceKind.COMPOUND: "product of its own steps",
     ConfidenceKind.UNKNOWN: "not known",
 }
@@ -17,6 +19,8 @@ _SHORT_KINDS = {
     ConfidenceKind.MEASURED: "measured",
     ConfidenceKind.REPORTED: "uncalibrated",
     ConfidenceKind.DECLARED: "declared",
+    ConfidenceKind.CRITIC: "critic",
+    ConfidenceKind.JUDGE: "judge",
     ConfidenceKind.COMPOUND: "compound",
     ConfidenceKind.UNKNOWN: "unknown",
 }

@@ -138,13 +138,13 @@ def _presentation(
     reviewer = attempt.task.session.wiring.policy.reviewer
     return Presentation(
         title=title,
-        why=tuple(t.sentence for t in found.row.triggers) + _blind_spot(attempt, found),
+        why=_why(attempt, found),
         if_approved=fill(here.if_approved, fields) or _yes(place),
         if_denied=fill(here.if_denied, fields) or if_denied(rungs),
         reasons=here.reasons,
         changes=_changes(attempt, update),
         evidence=tuple(found.said.evidence),
-        signals=tuple(found.said.signals),
+        signals=found.row.signals,
         vouched=found.vouched,
         covers=found.row.covers,
         confidence=found.row.p,
@@ -158,6 +158,12 @@ def _presentation(
         answer_schema=_answer_schema(attempt, rungs, update),
         denials=attempt.denials,
     )
+
+
+def _why(attempt: Attempt, found: Assessment) -> tuple[str, ...]:
+    asked = tuple(t.sentence for t in found.row.triggers)
+    done = (found.row.settled_by,) if found.row.settled_by else ()
+    return (*asked, *_blind_spot(attempt, found), *done)
 
 
 def _floor(attempt: Attempt, own: float | None) -> float | None:

@@ -16,10 +16,13 @@ from hitl.models import (
     Covers,
     GateRow,
     JsonObject,
+    Opinion,
+    Signal,
     TriggerFired,
     Vouched,
 )
 from hitl.policy import Escalate, GateFacts, Pass, Reviewer, coin, gate
+from hitl.policy.doubt import counted
 from hitl.reliability import Write, fold_child, log_probability, reset_value
 from hitl.spent import NOTHING, Spent
 
@@ -51,6 +54,9 @@ def assess(
     *,
     ran: Ran | None = None,
     said: Report | None = None,
+    opinions: Sequence[Opinion] = (),
+    other_cost: float = 0.0,
+    held: Escalate | None = None,
 ) -> Assessment:
     """Return the policy's verdict on an attempt, with the gate row that records it.
 
@@ -60,12 +66,16 @@ def assess(
         elided: How many parts the view leaves out.
         ran: What the body did; None for a gate before it.
         said: What the body reported.
+        opinions: What critics and judges said about it.
+        other_cost: What other tries of the same attempt cost.
+        held: Why a person is asked although this try alone would pass; None to let it.
     """
     said = said or Report()
     task = attempt.task
     session, wiring = task.session, task.session.wiring
-    accuracy = _accuracy(attempt, ran, said)
-    write = _passing_write(attempt, accuracy, ran, said)
+    accuracy = _accuracy(attempt, ran, said, opinions)
+    total = _total(cost(attempt, said), other_cost)
+    write = _passing_write(attempt, accuracy, ran, total)
     after = task.standing.then(write)
     u = coin(
         wiring.secret,
@@ -94,7 +104,11 @@ def assess(
     )
     if was_denied(attempt, view):
         verdict = _again(verdict)
+    if held is not None and isinstance(verdict, Pass):
+        verdict = replace(held, coin_rate=verdict.coin_rate)
     row = _row(attempt, view, said, accuracy, verdict, write, u, ran)
+    signals = (*said.signals, *(_signal(each) for each in opinions))
+    row = row.model_copy(update={"signals": signals, "step_cost": total})
     if wiring.shadow:
         row = _unasked(row)
     return _with_coverage(attempt, Assessment(row, verdict, write, view, elided, said))
@@ -114,7 +128,15 @@ def _again(verdict: Pass | Escalate) -> Escalate:
     )
 
 
-def _accuracy(attempt: Attempt, ran: Ran | None, said: Report) -> StepAccuracy:
+def _accuracy(
+    attempt: Attempt, ran: Ran | None, said: Report, opinions: Sequence[Opinion]
+) -> StepAccuracy:
+    own = _own_accuracy(attempt, ran, said)
+    p, kind = counted(own.p, own.kind, opinions)
+    return own if kind is own.kind else StepAccuracy(p, kind)
+
+
+def _own_accuracy(attempt: Attempt, ran: Ran | None, said: Report) -> StepAccuracy:
     found = attempt.task.session.wiring.accuracy.of(attempt.name.step, said.confidence)
     if found.p is None and ran is not None and ran.child is not None and ran.child.unknown == 0:
         return StepAccuracy(ran.child.reliability, ConfidenceKind.COMPOUND)
@@ -122,10 +144,10 @@ def _accuracy(attempt: Attempt, ran: Ran | None, said: Report) -> StepAccuracy:
 
 
 def _passing_write(
-    attempt: Attempt, accuracy: StepAccuracy, ran: Ran | None, said: Report
+    attempt: Attempt, accuracy: StepAccuracy, ran: Ran | None, total: float | None
 ) -> Write:
     step = attempt.task.facts.step
-    spent = _spent(attempt, said)
+    spent = _spent(attempt, total)
     if ran is not None and ran.child is not None:
         inside = fold_child(ran.child, step, through=attempt.task.through)
         return replace(inside, spent=inside.spent.plus(spent))
@@ -134,11 +156,22 @@ def _passing_write(
     return Write(step=step, log_p=log_probability(accuracy.p), spent=spent)
 
 
-def _spent(attempt: Attempt, said: Report) -> Spent:
+def _spent(attempt: Attempt, total: float | None) -> Spent:
     """Return what the step itself spent; steps inside a child graph count for themselves."""
     task = attempt.task
     effects = task.session.wiring.policy.effects_of(attempt.name.step, calls=called(task.state))
-    return Spent(cost(attempt, said) or 0.0, effects, task.began.timestamp())
+    return Spent(total or 0.0, effects, task.began.timestamp())
+
+
+def _total(own: float | None, others: float) -> float | None:
+    return own if not others else (own or 0.0) + others
+
+
+def _signal(said: Opinion) -> Signal:
+    took = "" if said.seconds is None else f"{said.seconds:.2g} s"
+    costs = "" if said.cost is None else f"cost {said.cost:g}"
+    detail = ", ".join(part for part in (said.problem, took, costs) if part)
+    return Signal(name=f"{said.kind} {said.name}", kind="noisy", score=said.p, detail=detail)
 
 
 def cost(attempt: Attempt, said: Report) -> float | None:
@@ -199,9 +232,7 @@ def _row(
         audit_stratum=f"{wiring.policy.name}/{attempt.name.step}/{attempt.place}",
         spot_check=isinstance(verdict, Pass) and verdict.spot_check,
         summary=one_line(view.get("update", view)),
-        signals=tuple(said.signals),
         step_seconds=ran.seconds if ran is not None else None,
-        step_cost=cost(attempt, said),
         rework_cost=here.rework_cost,
         silent_error_cost=here.silent_error_cost,
         reversible=here.reversible,

@@ -32,6 +32,8 @@ class Current:
     """From 1; 2 is the first try after a no."""
     keyed: Callable[[], str] = field(repr=False)
     ends: Callable[[], datetime | None] = field(repr=False)
+    rollout: int = 0
+    """Which try of this attempt, from 0; more than 0 while the step tries again by itself."""
     denials: tuple[Denial, ...] = ()
     """Earlier noes that reach this step, oldest first."""
     precedents: tuple[()] = ()

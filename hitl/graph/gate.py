@@ -4,9 +4,7 @@ The protocol is a generator that asks its shell to run the body or to do work in
 it exists once; `gated_node` wraps it in a synchronous and an asynchronous shell.
 """
 
-import asyncio
-import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from typing import Any
 
 from langchain_core.runnables import Runnable, RunnableConfig
@@ -14,18 +12,14 @@ from langgraph.errors import ParentCommand
 
 from hitl.graph.ask import question
 from hitl.graph.assess import Assessment, assess
-from hitl.graph.context import running
+from hitl.graph.bodies import Asks, aperform, first_body, perform
+from hitl.graph.context import Report
+from hitl.graph.doubt import first_try, in_doubt, input_for
 from hitl.graph.inside import undo_denied
 from hitl.graph.lg import (
-    StandingChannel,
-    as_update,
     callable_node,
-    collecting,
-    isolate,
     park,
     park_id,
-    surrounding,
-    with_configurable,
     write_channel,
 )
 from hitl.graph.session import Staged
@@ -39,15 +33,11 @@ from hitl.graph.settle import (
     withheld,
 )
 from hitl.graph.signals import StopRun
-from hitl.graph.task import Attempt, GatedTask, GateSpec, Ran, RunBody, turn_standing
+from hitl.graph.task import Attempt, GatedTask, GateSpec, Ran
 from hitl.graph.view import view_of_writes
 from hitl.models import Place, Review, Verdict
 from hitl.policy import Escalate
-from hitl.ports import Transaction
 from hitl.reliability import both
-
-Asks = RunBody | Callable[[Transaction], object]
-"""What a gate asks its shell for."""
 
 Protocol = Generator[Asks, Any, Any]
 
@@ -69,7 +59,7 @@ def gate_steps(spec: GateSpec, state: Any, config: RunnableConfig) -> Protocol:
     if spec.after:
         after = yield from _after(task)
         return _commit(task, [after] if before is None else [before.without_write(), after])
-    ask, _ = _body(Attempt.of(task, Place.BEFORE))
+    ask, _ = first_body(Attempt.of(task, Place.BEFORE), task.state)
     ran = task.with_handoff((yield ask))
     assert before is not None  # noqa: S101 - a gated step has a gate
     return _commit(task, [before.with_result(ran, ask.current.said.cost)])
@@ -80,7 +70,8 @@ def _before(task: GatedTask) -> Generator[Asks, Any, Settled]:
     attempt = Attempt.of(task, Place.BEFORE)
     shown = task.shown
     if attempt.withheld is None:
-        found = assess(attempt, *shown)
+        first = first_try(Ran(task.state), Report(), shown)
+        _, found = yield from in_doubt(attempt, first, assess(attempt, *shown))
         if not isinstance(found.verdict, Escalate) or task.session.wiring.shadow:
             return passed(attempt, found, Ran(task.state))
         yield from _withhold(attempt, found, Ran(task.state), answers=0)
@@ -93,9 +84,13 @@ def _after(task: GatedTask) -> Generator[Asks, Any, Settled]:
     if attempt.withheld is None:
         if undo := undo_denied(attempt):
             yield undo
-        ask, asked = _body(attempt)
+        used = task.session.answers_used(task.facts.task_id)
+        ask, asked = first_body(attempt, input_for(attempt))
         ran = task.with_handoff((yield ask))
-        found = assess(attempt, *view_of_writes(ran.value), ran=ran, said=ask.current.said)
+        view, said = view_of_writes(ran.value), ask.current.said
+        found = assess(attempt, *view, ran=ran, said=said)
+        first = first_try(ran, said, view)
+        ran, found = yield from in_doubt(attempt, first, found, asks=asked.next > used)
         if not isinstance(found.verdict, Escalate) or task.session.wiring.shadow:
             return passed(attempt, found, ran)
         yield from _withhold(attempt, found, ran, answers=asked.next)
@@ -134,15 +129,6 @@ def _park(review: Review) -> None:
     raise park(park_id(review.id), shown)
 
 
-def _body(attempt: Attempt) -> tuple[RunBody, Any]:
-    task = attempt.task
-    used = task.session.answers_used(task.facts.task_id)
-    config, asked = isolate(task.config, attempt.number, used, resumes=task.spec.resumes)
-    if task.spec.is_graph:
-        config = with_configurable(config, **task.inside())
-    return RunBody(task.state, config, attempt.current()), asked
-
-
 def _commit(task: GatedTask, settled: list[Settled]) -> Any:
     """Stage what belongs to the commit, write the standing, and return the value to the writers."""
     last, facts, session = settled[-1], task.facts, task.session
@@ -172,7 +158,7 @@ def gated_node(spec: GateSpec) -> Runnable[Any, Any]:
                 ask = protocol.send(reply)
             except StopIteration as end:
                 return end.value
-            reply = _run(spec, ask) if isinstance(ask, RunBody) else spec.wiring.store.write(ask)
+            reply = perform(spec, ask)
 
     async def agated(state: Any, config: RunnableConfig) -> Any:
         protocol = gate_steps(spec, state, config)
@@ -182,41 +168,6 @@ def gated_node(spec: GateSpec) -> Runnable[Any, Any]:
                 ask = protocol.send(reply)
             except StopIteration as end:
                 return end.value
-            if isinstance(ask, RunBody):
-                reply = await _arun(spec, ask)
-            else:
-                reply = await asyncio.wrap_future(spec.wiring.store.submit(ask))
+            reply = await aperform(spec, ask)
 
     return callable_node(spec.body, spec.name, gated, agated)
-
-
-def _run(spec: GateSpec, ask: RunBody) -> Ran:
-    sink: list[StandingChannel] = []
-    started = time.perf_counter()
-    try:
-        with running(ask.current), collecting(sink), surrounding(ask.config):
-            value, handed_off = spec.body.invoke(ask.state, ask.config), False
-    except ParentCommand as handoff:
-        value, handed_off = handoff.args[0], True
-    return _ran(spec, value, handed_off=handed_off, sink=sink, started=started)
-
-
-async def _arun(spec: GateSpec, ask: RunBody) -> Ran:
-    sink: list[StandingChannel] = []
-    started = time.perf_counter()
-    try:
-        with running(ask.current), collecting(sink), surrounding(ask.config):
-            value, handed_off = await spec.body.ainvoke(ask.state, ask.config), False
-    except ParentCommand as handoff:
-        value, handed_off = handoff.args[0], True
-    return _ran(spec, value, handed_off=handed_off, sink=sink, started=started)
-
-
-def _ran(
-    spec: GateSpec, value: Any, *, handed_off: bool, sink: list[StandingChannel], started: float
-) -> Ran:
-    child = None
-    if spec.is_graph and sink and sink[0].is_available():
-        kept = sink[0].get()
-        child = turn_standing(kept, kept.get("turn", 0)) if kept else None
-    return Ran(as_update(value, spec.fields), handed_off, child, time.perf_counter() - started)

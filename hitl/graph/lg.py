@@ -51,6 +51,9 @@ SHARD_KEY = "__hitl_shard"
 STRIDE = 1000
 """Attempt k of a child graph runs in subgraph namespaces from k * STRIDE on."""
 
+_MOST_ROLLOUTS = 10_001
+"""More than a visit has attempts, so that no namespace of a rollout is one of an attempt."""
+
 _SCRATCHPAD = "__pregel_scratchpad"
 _RUNTIME = "__pregel_runtime"
 _TASK_ID = "__pregel_task_id"
@@ -135,6 +138,33 @@ def isolate(
     subgraphs = Counter(offset) if resumes else live.subgraph_counter
     scratchpad = replace(live, subgraph_counter=subgraphs, interrupt_counter=asked)
     return {**config, "configurable": {**conf, _SCRATCHPAD: scratchpad}}, asked
+
+
+def isolate_rollout(
+    config: RunnableConfig, attempt: int, rollout: int, answers_used: int
+) -> RunnableConfig:
+    """Return a config for one more try of an attempt's body, in namespaces no other try has.
+
+    Nothing of the live scratchpad is shared, so that tries may run at once.
+
+    Args:
+        config: The config of the task.
+        attempt: nth attempt, from 1.
+        rollout: Which try, from 1; 0 is the attempt itself (see `isolate`).
+        answers_used: How many answers earlier attempts consumed.
+    """
+    conf = config["configurable"]
+    scratchpad = replace(
+        conf[_SCRATCHPAD],
+        subgraph_counter=Counter((attempt * _MOST_ROLLOUTS + rollout) * STRIDE),
+        interrupt_counter=Counter(answers_used),
+    )
+    return {**config, "configurable": {**conf, _SCRATCHPAD: scratchpad}}
+
+
+def tasks_called(config: RunnableConfig) -> bool:
+    """Return whether a first attempt's body called a `@task`: its result is cached for the next."""
+    return bool(config["configurable"][_SCRATCHPAD].call_counter() > 0)
 
 
 def _advance(counter: Callable[[], int], to: int) -> None:

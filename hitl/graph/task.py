@@ -238,8 +238,8 @@ class Attempt:
             if decision.remedy is not None
         )
 
-    def current(self) -> Current:
-        """Return what `hitl.current()` says while this attempt's body runs."""
+    def current(self, rollout: int = 0) -> Current:
+        """Return what `hitl.current()` says while this attempt's body runs, for the nth time."""
         return Current(
             run_id=self.task.session.run.id,
             step=self.name.step,
@@ -247,6 +247,7 @@ class Attempt:
             attempt=self.number,
             keyed=self._effect_key,
             ends=self._deadline,
+            rollout=rollout,
             denials=self._heard(),
             name=self.name,
         )

@@ -7,7 +7,9 @@ Nothing here knows a database, a web page or a graph. Times are aware and in UTC
 from hitl.models.log import (
     AuditEvent,
     GateRow,
+    Opinion,
     Outcome,
+    Tried,
 )
 from hitl.models.requests import REQUESTS, Amendment, ReviewRequest
 from hitl.models.reviews import (
@@ -64,6 +66,7 @@ __all__ = [
     "JsonObject",
     "Mail",
     "MailKind",
+    "Opinion",
     "Outcome",
     "Place",
     "Presentation",
@@ -81,6 +84,7 @@ __all__ = [
     "Signal",
     "StepName",
     "StoredProposal",
+    "Tried",
     "TriggerFired",
     "Verdict",
     "Vouched",

@@ -8,6 +8,40 @@ from hitl.models.reviews import Signal, StepName, TriggerFired
 from hitl.models.words import ConfidenceKind, Covers, Probability, Record
 
 
+class Opinion(Record):
+    """What a critic or a judge said about one try: noisy, never averaged with what labels say."""
+
+    kind: Literal["critic", "judge"]
+    name: str
+    """The function's name."""
+    p: Probability | None = None
+    """P(right); None when it gave none."""
+    cost: float | None = None
+    seconds: float | None = None
+    problem: str = ""
+    """Why it gave none."""
+
+
+class Tried(Record):
+    """One try of a step before a person is asked."""
+
+    rung: Literal["first", "retry", "rollouts"]
+    p: Probability | None = None
+    """What it counts with, opinions taken into account."""
+    p_kind: ConfidenceKind = ConfidenceKind.UNKNOWN
+    confidence: Probability | None = None
+    """As the step reported it."""
+    cost: float | None = None
+    seconds: float | None = None
+    opinions: tuple[Opinion, ...] = ()
+    passes: bool = False
+    """Whether the gate lets it through."""
+    problem: str = ""
+    """Why it does not count: it failed."""
+    summary: str = ""
+    """Its result in one line."""
+
+
 class GateRow(Record):
     """One gate evaluation, asked or not: the row every later estimate rests on.
 
@@ -83,6 +117,12 @@ class GateRow(Record):
     info_kind: Literal["goal", "input", "constraint", "context"] | None = None
     is_seed: bool = False
     seed_truth: int | None = None
+    tried: tuple[Tried, ...] = ()
+    """What the step did before a person was asked, the first try included; empty without doubt."""
+    chosen: int = 0
+    """Which of `tried` this row is about."""
+    settled_by: str = ""
+    """What came of it, in sentences."""
     committed_at: AwareDatetime | None = None
     """When the step's writes were committed; None while withheld, denied or stopped."""
     verified: bool = False

@@ -1,13 +1,14 @@
 """When to ask a person: policies as data, and the question asked at each gate.
 
 A policy looks; it never acts. `times` and `functions` are how it writes deadlines and names
-functions, `remedies` and `checkpoint` what it is made of, `escalation` and `files` the whole of it
+functions, `doubt`, `remedies` and `checkpoint` what it is made of, `escalation` and `files` the whole of it
 in Python and in YAML, `patterns` what a checkpoint may stand for, `gates` the question, `coin` the spot
 check's draw.
 """
 
 from hitl.policy.checkpoint import Checkpoint, Rule, default_ladder
 from hitl.policy.coin import coin, run_coin
+from hitl.policy.doubt import Critic, Doubt, Judge, Rollouts
 from hitl.policy.escalation import EscalationPolicy, Match
 from hitl.policy.functions import resolve
 from hitl.policy.gates import Escalate, GateFacts, Pass, gate, plain
@@ -19,15 +20,19 @@ from hitl.policy.times import format_duration, parse_duration, resolve_until
 __all__ = [
     "Answer",
     "Checkpoint",
+    "Critic",
+    "Doubt",
     "Escalate",
     "EscalationPolicy",
     "GateFacts",
+    "Judge",
     "Match",
     "Pass",
     "Remedy",
     "Retry",
     "Reviewer",
     "Rollback",
+    "Rollouts",
     "Rule",
     "Step",
     "Stop",

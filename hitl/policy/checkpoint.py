@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, field_serializer, model_validator
 
 from hitl.errors import ConfigurationError
 from hitl.models import Covers, Duration, JsonObject, Place, Record, RemedyKind
+from hitl.policy.doubt import MOST_TRIES, Critic, Doubt, Judge, Rollouts
 from hitl.policy.fields import Chance, Cost, Count, Span, built, fields_among
 from hitl.policy.functions import Function, reference
 from hitl.policy.patterns import is_of_tools, is_pattern, is_unfinished
@@ -87,8 +88,14 @@ class Checkpoint(Record):
     """What a wrong result costs that nobody noticed; logged for later evaluation."""
     rework_cost: Cost | None = None
     step_cost: Cost | None = None
-    on_doubt: tuple[Remedy, ...] = ()
-    """Not built in this version: `EscalationPolicy.check` refuses it."""
+    on_doubt: tuple[Doubt, ...] = ()
+    """What the step does by itself before a person is asked, in this order, until the gate would
+    let a try pass; see `hitl.policy.doubt`."""
+    doubt_within: Span | None = None
+    """Nothing of `on_doubt` begins later than this after the first try; None for no limit."""
+    doubt_cost: Cost | None = None
+    """Nothing of `on_doubt` begins that would not fit into this any more, by what such a try cost
+    so far; None for no limit."""
     rollouts: int = 1
     """Not built in this version: `EscalationPolicy.check` refuses more than 1."""
 
@@ -123,7 +130,9 @@ class Checkpoint(Record):
         silent_error_cost: float | None = None,
         rework_cost: float | None = None,
         step_cost: float | None = None,
-        on_doubt: Sequence[Remedy] = (),
+        on_doubt: Sequence[Doubt] = (),
+        doubt_within: Duration | None = None,
+        doubt_cost: float | None = None,
         rollouts: int = 1,
     ) -> None:
         values = fields_among(locals(), Checkpoint)
@@ -141,7 +150,9 @@ class Checkpoint(Record):
             raise ConfigurationError(f"Checkpoint {self.step!r} {problem}")
         return self
 
-    @field_serializer("due_in", "expires_in", "time_above", when_used="json-unless-none")
+    @field_serializer(
+        "due_in", "expires_in", "time_above", "doubt_within", when_used="json-unless-none"
+    )
     def _written(self, span: timedelta) -> str:
         return format_duration(span)
 
@@ -156,6 +167,14 @@ class Checkpoint(Record):
         hash of a policy that does not use it. Defaults that say something are written.
         """
         return spoken(self, quiet=_QUIET)
+
+    def functions(self) -> Iterator[tuple[str, Function]]:
+        """Yield the functions it names, each with the key it stands under."""
+        named = (("rule", self.rule), ("shows", self.shows))
+        yield from ((key, function) for key, function in named if function is not None)
+        for rung in self.on_doubt:
+            if isinstance(rung, Critic | Judge):
+                yield rung.kind, rung.function
 
     @property
     def is_pattern(self) -> bool:
@@ -204,10 +223,11 @@ def _problems(checkpoint: Checkpoint) -> Iterator[str]:
     if checkpoint.place not in (Place.AFTER, Place.BEFORE):
         yield f"has place {checkpoint.place.value!r}; it is 'after' or 'before'."
     yield from _problems_of_the_ladder(checkpoint)
+    yield from _problems_of_doubt(checkpoint)
     yield from _problems_of_time(checkpoint)
     yield from _problems_of_words(checkpoint)
-    for key in ("rule", "shows"):
-        if inspect.iscoroutinefunction(getattr(checkpoint, key)):
+    for key, function in checkpoint.functions():
+        if inspect.iscoroutinefunction(function):
             yield f"has an async function as {key}; a policy takes no time: give a plain function."
 
 
@@ -224,6 +244,21 @@ def _problems_of_the_ladder(checkpoint: Checkpoint) -> Iterator[str]:
             "stands before its step and cannot retry: nothing has run yet."
             " Use Answer, Rollback or Stop."
         )
+
+
+def _problems_of_doubt(checkpoint: Checkpoint) -> Iterator[str]:
+    tries = [rung for rung in checkpoint.on_doubt if isinstance(rung, Retry | Rollouts)]
+    if tries and checkpoint.place is Place.BEFORE:
+        yield (
+            "stands before its step and cannot try it on doubt: nothing has run yet."
+            " Use Critic or Judge."
+        )
+    if any(isinstance(rung, Retry) and (rung.within or rung.until) for rung in tries):
+        yield "limits a Retry of on_doubt in time; use doubt_within, which holds for all of it."
+    if sum(rung.attempts for rung in tries) > MOST_TRIES:
+        yield f"may try more than {MOST_TRIES} times on doubt; give fewer."
+    if not checkpoint.on_doubt and (checkpoint.doubt_within or checkpoint.doubt_cost is not None):
+        yield "limits on_doubt, but has none; add on_doubt or leave the limit out."
 
 
 def _problems_of_time(checkpoint: Checkpoint) -> Iterator[str]:

@@ -159,7 +159,7 @@ class EscalationPolicy(Record):
             ConfigurationError: A function in it is local, so that a file cannot name it.
         """
         for checkpoint in self.checkpoints:
-            named = (reference(each) for each in (checkpoint.rule, checkpoint.shows) if each)
+            named = (reference(function) for _, function in checkpoint.functions())
             for function in named:
                 if not is_importable(function):
                     raise ConfigurationError(
@@ -342,8 +342,6 @@ def _stands(checkpoint: Checkpoint, step: Step) -> bool:
 def _unbuilt(policy: EscalationPolicy) -> Iterator[str]:
     for checkpoint in policy.checkpoints:
         here = f"checkpoint {checkpoint.step!r}"
-        if checkpoint.on_doubt:
-            yield f"'on_doubt' in {here}"
         if checkpoint.rollouts != 1:
             yield f"'rollouts' in {here}"
         for rung in (*checkpoint.on_deny, checkpoint.on_expiry):
@@ -352,10 +350,9 @@ def _unbuilt(policy: EscalationPolicy) -> Iterator[str]:
 
 
 def _check_functions(checkpoint: Checkpoint) -> None:
-    for key, function in (("rule", checkpoint.rule), ("shows", checkpoint.shows)):
+    for key, function in checkpoint.functions():
         try:
-            if function is not None:
-                resolve(function)
+            resolve(function)
         except ConfigurationError as problem:
             raise ConfigurationError(
                 f"The {key} of checkpoint {checkpoint.step!r} cannot be used: {problem}"

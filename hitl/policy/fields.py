@@ -75,23 +75,29 @@ def _sentence(owner: str, error: ErrorDetails) -> str:
     where = str(error["loc"][0]) if error["loc"] else "it"
     inner = [repr(part) for part in error["loc"][1:] if isinstance(part, int) or "." not in part]
     at = f"{where}[{inner[0]}]" if inner and where in _CONTAINERS else where
-    return f"{owner}: {at} is {error['input']!r}; {_needed(error, where)}."
+    return f"{owner}: {at} is {error['input']!r}; {_needed(error, where, owner)}."
 
 
 _CONTAINERS = frozenset({"accuracy", "checkpoints", "on_deny", "on_doubt", "reasons"})
-_REMEDIES = frozenset({"on_deny", "on_doubt", "on_expiry"})
-_COSTS = frozenset({"silent_error_cost", "rework_cost", "step_cost", "cost_above"})
+_REMEDIES = frozenset({"on_deny", "on_expiry"})
+_COSTS = frozenset({"silent_error_cost", "rework_cost", "step_cost", "cost_above", "doubt_cost"})
 _COUNTS = {"every": 1, "effects_above": 0}
 _RANGE = frozenset({"greater_than_equal", "less_than_equal", "finite_number"})
 
 
-def _needed(error: ErrorDetails, where: str) -> str:
+def _needed(error: ErrorDetails, where: str, owner: str) -> str:
     if error["type"] == "value_error":
         return str(error["ctx"]["error"])
     if where == "place":
         return "it is 'after' or 'before'"
     if where in _REMEDIES:
         return "it must be a remedy such as Retry(3) or Stop(), in a list for on_deny"
+    if where == "on_doubt":
+        return "it must be a rung such as Retry(2), Critic(fn), Judge(fn) or Rollouts(3), in a list"
+    if where == "function":
+        return "it must be a function, or its name 'module:function'"
+    if where == "attempts" and owner == "Rollouts":
+        return "it must be a whole number from 2 to 100"
     if where == "attempts":
         return "it must be a whole number from 1 to 10000"
     if where in _COUNTS:

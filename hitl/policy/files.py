@@ -5,7 +5,7 @@ place and what is known there.
 """
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -14,6 +14,7 @@ import yaml
 from hitl.errors import ConfigurationError, NotBuilt
 from hitl.models import JsonObject, RemedyKind
 from hitl.policy.checkpoint import Checkpoint
+from hitl.policy.doubt import Critic, Doubt, Judge, Rollouts
 from hitl.policy.remedies import Answer, Remedy, Retry, Rollback, Stop, Takeover
 from hitl.policy.reviewer import Reviewer
 
@@ -28,9 +29,7 @@ POLICY_KEYS = (
     "accuracy",
     "reviewer",
 )
-LATER_KEYS = frozenset(
-    {"on_doubt", "rollouts", "tags", "tools", "autonomy", "error_at_most", "sure"}
-)
+LATER_KEYS = frozenset({"rollouts", "tags", "tools", "autonomy", "error_at_most", "sure"})
 """Keys of features that are not built yet, of a policy or of a checkpoint."""
 CHECKPOINT_KEYS = tuple(key for key in Checkpoint.model_fields if key not in LATER_KEYS)
 REVIEWER_KEYS = tuple(Reviewer.model_fields)
@@ -42,6 +41,14 @@ _REMEDIES: dict[str, type[Remedy]] = {
     RemedyKind.ROLLBACK.value: Rollback,
     RemedyKind.STOP.value: Stop,
 }
+_DOUBTS: dict[str, type[Doubt]] = {
+    RemedyKind.RETRY.value: Retry,
+    "critic": Critic,
+    "judge": Judge,
+    "rollouts": Rollouts,
+}
+_SHORT = {"critic": "function", "judge": "function"}
+"""What a bare value after a remedy's name is; `attempts` for the others."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -138,25 +145,32 @@ def _checkpoint(data: object, place: str) -> Checkpoint:
     if "on_deny" in given:
         rungs = _list(given["on_deny"], f"'on_deny' of {what}")
         given["on_deny"] = [_remedy(rung, f"'on_deny' of {what}") for rung in rungs]
+    if "on_doubt" in given:
+        rungs = _list(given["on_doubt"], f"'on_doubt' of {what}")
+        given["on_doubt"] = [_rung(each, f"'on_doubt' of {what}", _DOUBTS) for each in rungs]
     if "on_expiry" in given:
         given["on_expiry"] = _remedy(given["on_expiry"], f"'on_expiry' of {what}")
     return Checkpoint(**given)
 
 
 def _remedy(data: object, where: str) -> Remedy:
+    remedy: Remedy = _rung(data, where, _REMEDIES)
+    return remedy
+
+
+def _rung(data: object, where: str, among: Mapping[str, type[Any]]) -> Any:
     """Return the remedy written as `stop`, `retry: 3`, `retry: {attempts: 3}` or `kind: retry`."""
     kind, given = _remedy_parts(data)
-    if kind not in _REMEDIES:
-        known = ", ".join(repr(name) for name in _REMEDIES)
+    if not isinstance(kind, str) or kind not in among:
+        known = ", ".join(repr(name) for name in among)
         raise ConfigurationError(f"{where} has {data!r}, which is no remedy; there are {known}.")
-    made = _REMEDIES[kind]
+    made = among[kind]
     known_keys = [key for key in made.model_fields if key != "kind"]
     arguments = _mapping(given, f"{kind!r} in {where}", known_keys)
     try:
-        remedy: Remedy = made(**arguments)
-    except ConfigurationError as problem:
+        return made(**arguments)
+    except (ConfigurationError, TypeError) as problem:
         raise ConfigurationError(f"{where}: {problem}") from problem
-    return remedy
 
 
 def _remedy_parts(data: object) -> tuple[object, object]:
@@ -169,7 +183,7 @@ def _remedy_parts(data: object) -> tuple[object, object]:
     (kind, given), *_ = data.items()
     if given is None:
         return kind, {}
-    return kind, given if isinstance(given, dict) else {"attempts": given}
+    return kind, given if isinstance(given, dict) else {_SHORT.get(str(kind), "attempts"): given}
 
 
 def _mapping(data: object, what: str, known: Collection[str] | None) -> dict[str, Any]:
