@@ -57,6 +57,24 @@ Examples:
 
   hitl policy certify --step read_amount --caught 24 --shown 30
 """
+COMPARE = """Replay a candidate policy on the log: which decisions would change, most costly first.
+
+Example:
+
+  hitl policy compare --candidate stricter.yaml --silent-cost 40
+"""
+PLAN = """Plan where checkpoints pay, from measured accuracies, costs and minutes.
+
+Without a price or a budget: the cheapest plan that has the end reviewed.
+
+Examples:
+
+  hitl policy plan --review-minutes 2 --silent-cost 120
+
+  hitl policy plan --budget 6 --out planned.yaml
+
+  hitl policy plan --accuracy pay=0.999 --minutes read=0.5
+"""
 EXPORT = """Write the gate log to a file: .jsonl, or .parquet with the lab extra.
 
 Example:
@@ -69,6 +87,8 @@ def register(policy: typer.Typer) -> None:
     """Add the laboratory's commands to `hitl policy`."""
     policy.command("evaluate", help=EVALUATE)(evaluate)
     policy.command("certify", help=CERTIFY)(certify)
+    policy.command("compare", help=COMPARE)(compare)
+    policy.command("plan", help=PLAN)(plan)
     policy.command("export", help=EXPORT)(export)
 
 
@@ -135,6 +155,88 @@ def certify(
         sensitivity=sensitivity,
         caught=caught,
         shown=shown,
+        as_json=json,
+    )
+
+
+def compare(
+    *,
+    candidate: Annotated[
+        str, typer.Option("--candidate", metavar="FILE", help="The candidate, in YAML.")
+    ],
+    store: Store = DEFAULT_STORE,
+    log: Log = None,
+    workflow: Workflow = None,
+    policy_hash: Version = None,
+    not_wrong: NotWrong = None,
+    silent_cost: Annotated[
+        float, typer.Option("--silent-cost", min=0.0, help="What a silent error costs, in reviews.")
+    ] = 10.0,
+    error_at_most: Alpha = 0.05,
+    sure: Sure = 0.95,
+    limit: Annotated[int, typer.Option("--limit", min=0, help="Changes to list.")] = 20,
+    json: Json = False,
+) -> None:
+    """See `COMPARE`."""
+    from hitl.cli import lab, lab_plans
+
+    source = lab.Source(store, log, workflow, policy_hash, tuple(not_wrong or ()))
+    lab_plans.compare_log(
+        source,
+        candidate,
+        silent_cost=silent_cost,
+        alpha=error_at_most,
+        sure=sure,
+        limit=limit,
+        as_json=json,
+    )
+
+
+def plan(
+    *,
+    store: Store = DEFAULT_STORE,
+    log: Log = None,
+    workflow: Workflow = None,
+    policy_hash: Version = None,
+    not_wrong: NotWrong = None,
+    review_minutes: ReviewMinutes = None,
+    silent_cost: Annotated[
+        float | None,
+        typer.Option("--silent-cost", min=0.0, help="Minutes a wrong final result costs."),
+    ] = None,
+    budget: Annotated[
+        float | None, typer.Option("--budget", min=0.0, help="Review minutes per run at most.")
+    ] = None,
+    sensitivity: Annotated[
+        float, typer.Option(help="Share of wrong steps that reviewers deny.")
+    ] = 1.0,
+    specificity: Annotated[
+        float, typer.Option(help="Share of right steps that they approve.")
+    ] = 1.0,
+    accuracy: Annotated[
+        list[str] | None, typer.Option(metavar="STEP=P", help="How right a step is; repeatable.")
+    ] = None,
+    minutes: Annotated[
+        list[str] | None, typer.Option(metavar="STEP=M", help="Minutes of a step; repeatable.")
+    ] = None,
+    out: Annotated[
+        str | None, typer.Option("--out", metavar="FILE", help="Write the policy here, too.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """See `PLAN`."""
+    from hitl.cli import lab, lab_plans
+
+    source = lab.Source(store, log, workflow, policy_hash, tuple(not_wrong or ()))
+    lab_plans.plan(
+        source,
+        review_minutes=review_minutes,
+        silent_cost=silent_cost,
+        budget=budget,
+        rates=(sensitivity, specificity),
+        accuracy=accuracy or [],
+        minutes=minutes or [],
+        out=out,
         as_json=json,
     )
 

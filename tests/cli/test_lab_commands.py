@@ -95,3 +95,57 @@ def test_what_cannot_be_done_is_a_sentence(
 
     assert said.code == code
     assert sentence in said.err
+
+
+CANDIDATE = """
+name: stricter
+checkpoints:
+  - step: read
+    confidence_below: 0.9
+"""
+
+
+def test_compare_lists_what_would_change_most_costly_first(
+    hitl: Command, june: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "stricter.yaml"
+    file.write_text(CANDIDATE)
+    words = ("policy", "compare", "--log", june, "--candidate", str(file))
+
+    said = hitl(*words, "--limit", "3")
+    plain = json.loads(hitl(*words, "--json").out)["comparison"]
+
+    assert said.code == 0
+    assert "candidate stricter" in said.out
+    assert "Confidence 0." in said.out
+    assert "more changes" in said.out
+    assert plain["asked_candidate"] > plain["asked_live"]
+    assert [c["cost"] for c in plain["changes"]] == sorted(
+        (c["cost"] for c in plain["changes"]), reverse=True
+    )
+
+
+def test_plan_prints_the_plan_its_sureness_and_a_ready_policy(
+    hitl: Command, june: str, tmp_path: Path
+) -> None:
+    out = tmp_path / "planned.yaml"
+
+    said = hitl(
+        *("policy", "plan", "--log", june, "--review-minutes", "1"),
+        *("--silent-cost", "60", "--out", str(out)),
+    )
+
+    assert said.code == 0
+    assert "read ◆" in said.out
+    assert "was chosen in 200 of 200 draws" in said.out
+    assert hitl("policy", "check", str(out)).code == 0
+
+
+def test_plan_refuses_what_was_not_measured(hitl: Command, june: str) -> None:
+    untimed = hitl("policy", "plan", "--log", june)
+    slip = hitl("policy", "plan", "--log", june, "--review-minutes", "1", "--accuracy", "read")
+
+    assert untimed.code == 1
+    assert "give --review-minutes" in untimed.err
+    assert slip.code == 2
+    assert "--accuracy takes STEP=NUMBER" in slip.err

@@ -14,6 +14,7 @@ Texts = NDArray[np.str_]
 
 TEXTS = (
     "id",
+    "parents",
     "run_id",
     "run_key",
     "workflow",
@@ -31,7 +32,7 @@ TEXTS = (
     "reasons",
     "run_status",
 )
-"""Text columns; "" for nothing. `kind` is what p rests on (`ConfidenceKind`); `triggers` are the kinds
+"""Text columns; "" for nothing. `parents` are the ids of the rows it rests on, joined by "|"; `kind` is what p rests on (`ConfidenceKind`); `triggers` are the kinds
 that fired, joined by "|"; `verdict` is approve, deny, expired, cancelled, pending, or "" where no
 review was opened."""
 NUMBERS = (

@@ -14,6 +14,7 @@ from hitl.models import (
     Verdict,
 )
 from hitl.ports import Reader
+from hitl.reviews.timeline import with_parents
 
 _PAGE = 500
 
@@ -60,7 +61,7 @@ def _rows(reader: Reader, run: RunRecord, not_wrong: Collection[str]) -> Iterato
     while page := reader.reviews(run_id=run.id, limit=_PAGE, after=after):
         reviews.update((review.id, review) for review in page)
         after = page[-1].id
-    for gate in reader.gates(run.id):
+    for gate in with_parents(reader.gates(run.id)):
         if gate.name.place is not Place.QUESTION and gate.winner:
             record = record_of(gate, reviews.get(gate.review_id or ""), not_wrong=not_wrong)
             yield {**record, "run_status": run.status.value}
@@ -84,6 +85,7 @@ def record_of(
 def _gate_columns(gate: GateRow) -> dict[str, Value]:
     return {
         "id": gate.id,
+        "parents": "|".join(gate.parents),
         "run_id": gate.run_id,
         "run_key": gate.run_key,
         "workflow": gate.workflow,

@@ -67,16 +67,28 @@ def silent_errors(log: GateLog, *, alpha: float = 0.05, delta: float = 0.05) -> 
         of_all_steps=None,
     )
     try:
-        estimate, bound = _estimated(acts, drawn, alpha=alpha, delta=delta)
+        estimate, bound = error_rate(acts, drawn, alpha=alpha, delta=delta)
     except EvidenceRefusal as refusal:
         return replace(counted, refusal=str(refusal))
     share = estimate.value * len(acts) / len(log)
     return replace(counted, estimate=estimate, bound=bound, of_all_steps=share)
 
 
-def _estimated(
+def error_rate(
     acts: GateLog, drawn: Bools, *, alpha: float, delta: float
 ) -> tuple[Estimate, float]:
+    """Return P(wrong) among these rows, with its interval, and its upper bound at 1 - delta.
+
+    Args:
+        acts: Rows that act, each with its logged P(label).
+        drawn: Which of them a label was asked for; without an answer they count as wrong.
+        alpha: The error rate that the advice on missing spot checks aims at.
+        delta: Allowed P(the interval misses), and P(the bound is too low).
+
+    Raises:
+        NotIdentifiable: Some rows could never get a label.
+        EvidenceRefusal: There is no row, or none was drawn.
+    """
     if len(acts) == 0:
         raise EvidenceRefusal("Every step was asked about; there is no silent error to count.")
     pi, n = acts.number("propensity_label"), len(acts)
