@@ -3,14 +3,18 @@
 import logging
 import secrets
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from hitl.engines import EmbeddedEngine
 from hitl.errors import ConfigurationError
 from hitl.ports import Clock, Store
 from hitl.reviews import ReviewQueue
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
 
 _log = logging.getLogger(__name__)
 
@@ -76,6 +80,37 @@ def prepare(
     if isinstance(store, Announcing):
         store.announce(address, api_token)
     return Server(app, listener, f"{address}/?token={page_token}")
+
+
+def mounted(
+    queue: ReviewQueue,
+    *,
+    title: str,
+    auth: Callable[..., Any],
+    serving: Callable[[], AbstractContextManager[None]],
+) -> "APIRouter":
+    """Return pages and API as a router for an app that says who is there.
+
+    Args:
+        queue: The review service.
+        title: Shown at the top of the pages.
+        auth: A FastAPI dependency that returns the reviewer's name, or raises.
+        serving: What is entered when that app starts, and left when it ends.
+    """
+    from review_ui import create_app  # noqa: PLC0415 - `import hitl` must not load the web pages
+    from review_ui.api import create_api  # noqa: PLC0415
+    from review_ui.mounting import mounted as below  # noqa: PLC0415
+
+    pages = create_app(
+        queue, title=title, reviewer="", extra_routers=[create_api(queue)], allowed_hosts=None
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: Any) -> AsyncIterator[None]:
+        with serving():
+            yield
+
+    return below(pages, auth=auth, lifespan=lifespan)
 
 
 def engine_for(

@@ -23,6 +23,7 @@ from hitl.client import (
 )
 from hitl.models import Decision, ReviewStatus, RunRecord, RunStatus
 from hitl.reviews import NO_ANSWER, ReviewQueue
+from review_ui.acting import actor, let_in
 from review_ui.asking import add_requests
 from review_ui.sentences import Sentences, Unauthorized, answer, body_of, detail
 from review_ui.strict import parse, read_body
@@ -36,25 +37,28 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
 """For the OpenAPI document."""
 
 
-def create_api(queue: ReviewQueue, *, token: str, owner: str = "operator") -> APIRouter:
+def create_api(
+    queue: ReviewQueue, *, token: str | None = None, owner: str = "operator"
+) -> APIRouter:
     """Return the router of `/v1` and `/healthz`.
 
     Args:
         queue: The queue that answers.
-        token: What `Authorization: Bearer` must carry; at least 16 characters.
+        token: What `Authorization: Bearer` must carry; at least 16 characters. None where the app it
+            is mounted in says who is there: then everything is done in that name, and in no other.
         owner: Who holds the token: decisions that name nobody are recorded under this name.
 
     Raises:
         ValueError: The token is too short to keep anybody out.
     """
-    if len(token) < 16:
+    if token is not None and len(token) < 16:
         raise ValueError("The API's token has fewer than 16 characters; make one with `secrets`.")
     router = APIRouter(route_class=Sentences)
     router.add_api_route("/healthz", _alive, methods=["GET"])
     v1 = APIRouter(
         prefix="/v1",
         route_class=Sentences,
-        dependencies=[Depends(_bearer(token))],
+        dependencies=[Depends(let_in if token is None else _bearer(token))],
         responses=_PROBLEMS,
     )
     _add_reviews(v1, queue)
@@ -94,13 +98,13 @@ def _add_decisions(v1: APIRouter, queue: ReviewQueue, owner: str) -> None:
         response_model=Decision,
         openapi_extra=body_of(DecisionBody),
     )
-    def decide(review_id: str, body: Body) -> Response:
+    def decide(request: Request, review_id: str, body: Body) -> Response:
         """Decide: 200, or 409 decided, 410 expired, 412 changed, 403 not allowed, 422 misfit."""
         said = parse(DecisionBody, body)
         decision = queue.decide(
             review_id,
             said.verdict,
-            by=owner if said.by is None else said.by,
+            by=actor(request, said.by, owner),
             proposal_hash=said.proposal_hash,
             decision_id=said.decision_id,
             reasons=said.reasons,
@@ -118,10 +122,10 @@ def _add_decisions(v1: APIRouter, queue: ReviewQueue, owner: str) -> None:
         response_model=ReviewDetail,
         openapi_extra=body_of(CancelBody),
     )
-    def cancel(review_id: str, body: Body) -> Response:
+    def cancel(request: Request, review_id: str, body: Body) -> Response:
         """Close a pending review unanswered."""
         said = parse(CancelBody, body)
-        by = owner if said.by is None else said.by
+        by = actor(request, said.by, owner)
         return answer(detail(queue.cancel(review_id, by=by, reason=said.reason)))
 
 
@@ -139,19 +143,19 @@ def _add_runs(v1: APIRouter, queue: ReviewQueue, owner: str) -> None:
         return answer(RunPage(runs=tuple(found), next=following))
 
     @v1.post("/runs/{run_id:path}/stop", response_model=RunRecord, openapi_extra=body_of(StopBody))
-    def stop(run_id: str, body: Body) -> Response:
+    def stop(request: Request, run_id: str, body: Body) -> Response:
         """Stop a run: at once, or before its next step; 409 when it has ended."""
         said = parse(StopBody, body)
-        by = owner if said.by is None else said.by
+        by = actor(request, said.by, owner)
         return answer(queue.stop(run_id, by=by, reason=said.reason))
 
     @v1.post(
         "/runs/{run_id:path}/resume", response_model=RunRecord, openapi_extra=body_of(ResumeBody)
     )
-    def resume(run_id: str, body: Body) -> Response:
+    def resume(request: Request, run_id: str, body: Body) -> Response:
         """Let a stopped run go on; 409 when the stop button did not stop it."""
         said = parse(ResumeBody, body)
-        return answer(queue.resume(run_id, by=owner if said.by is None else said.by))
+        return answer(queue.resume(run_id, by=actor(request, said.by, owner)))
 
     @v1.get("/runs/{run_id:path}", response_model=RunRecord)
     def read_run(run_id: str) -> Response:

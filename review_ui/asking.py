@@ -4,16 +4,18 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable
-from typing import Annotated
+from typing import Annotated, TypeVar
 
-from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from hitl.client import ReviewDetail
 from hitl.models import Amendment, Review, ReviewRequest, ReviewStatus
 from hitl.reviews import ReviewQueue
+from review_ui.acting import actor
 from review_ui.sentences import answer, body_of, detail
+from review_ui.site import reviewer_of
 from review_ui.strict import parse, read_body
 
 MAX_WAIT = 60.0
@@ -22,6 +24,7 @@ _LOOK = 0.2
 """Seconds between two looks at the store."""
 _HEARTBEAT = 15.0
 
+Said = TypeVar("Said", ReviewRequest, Amendment)
 Body = Annotated[bytes, Depends(read_body)]
 
 
@@ -36,16 +39,18 @@ def add_requests(v1: APIRouter, queue: ReviewQueue) -> None:
         openapi_extra=body_of(ReviewRequest),
     )
     def request_review(
-        body: Body, idempotency_key: Annotated[str | None, Header()] = None
+        request: Request, body: Body, idempotency_key: Annotated[str | None, Header()] = None
     ) -> Response:
         """Put an action before a person: 201, or 200 when it was asked before under this key."""
-        review, is_new = queue.request(parse(ReviewRequest, body), key=idempotency_key)
+        said = _in_their_name(request, parse(ReviewRequest, body))
+        review, is_new = queue.request(said, key=idempotency_key)
         return answer(detail(review), status=201 if is_new else 200)
 
     @v1.patch("/reviews/{review_id}", response_model=ReviewDetail, openapi_extra=body_of(Amendment))
-    def amend(review_id: str, body: Body) -> Response:
+    def amend(request: Request, review_id: str, body: Body) -> Response:
         """Change what a program asked; its hash changes, and what was answered is void."""
-        return answer(detail(queue.amend(review_id, parse(Amendment, body))))
+        said = _in_their_name(request, parse(Amendment, body))
+        return answer(detail(queue.amend(review_id, said)))
 
     @v1.get("/reviews/{review_id}", response_model=ReviewDetail)
     async def read_review(
@@ -62,6 +67,14 @@ def add_requests(v1: APIRouter, queue: ReviewQueue) -> None:
         return StreamingResponse(
             _events(queue, first), media_type="text/event-stream", headers=headers
         )
+
+
+def _in_their_name(request: Request, said: Said) -> Said:
+    """Return a body that names who is signed in; as it is where a token lets in."""
+    signed_in = reviewer_of(request)
+    if signed_in is None:
+        return said
+    return said.model_copy(update={"by": actor(request, said.by, signed_in)})
 
 
 async def _read(queue: ReviewQueue, review_id: str) -> Review:

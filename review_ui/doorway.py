@@ -82,6 +82,7 @@ def prefer(request: Request, posted: Posted) -> Response:
                 max_age=int(_YEAR.total_seconds()),
                 httponly=True,
                 samesite="lax",
+                path=request.scope.get("root_path") or "/",
             )
     return answer
 

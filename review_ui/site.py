@@ -1,7 +1,7 @@
 """What the pages need to know about where they run."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Literal
 
@@ -11,6 +11,8 @@ from hitl.ports import Clock
 from hitl.reviews import ReviewQueue
 from review_ui.door import Door
 
+REVIEWER_KEY = "hitl_reviewer"
+"""Where the name of who was let in travels in the scope."""
 Risk = Literal["low", "medium", "high"]
 
 UNDO_WINDOWS: Mapping[Risk, timedelta] = {
@@ -47,6 +49,13 @@ class Site:
 
 
 def site_of(request: Request) -> Site:
-    """Return the site a request belongs to."""
+    """Return the site a request belongs to, with the reviewer who is there."""
     site: Site = request.app.state.hitl_site
-    return site
+    named = reviewer_of(request)
+    return site if named is None else replace(site, reviewer=named)
+
+
+def reviewer_of(request: Request) -> str | None:
+    """Return who was let in by the app the pages are mounted in; None when they stand alone."""
+    named: str | None = request.scope.get(REVIEWER_KEY)
+    return named

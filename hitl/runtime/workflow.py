@@ -2,11 +2,12 @@
 
 import logging
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
-from typing import Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.runnables import RunnableConfig
 
-from hitl.errors import HitlError, NotFound, RunBusy, RunStopped
+from hitl.errors import ConfigurationError, HitlError, NotFound, RunBusy, RunStopped
 from hitl.graph import seam
 from hitl.graph.driver import Driver
 from hitl.graph.entry import Entry, next_input
@@ -19,7 +20,10 @@ from hitl.ids import new_id
 from hitl.models import RunStatus
 from hitl.reviews import ReviewQueue, ShadowReport, shadow_reports, stop_all
 from hitl.runtime.runs import Run
-from hitl.serving import engine_for, prepare
+from hitl.serving import engine_for, mounted, prepare
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
 
 _log = logging.getLogger(__name__)
 
@@ -293,11 +297,47 @@ class Workflow:
         finally:
             self.close()
 
-    def close(self) -> None:
-        """Stop the engine, finish what is under way, and let go of the store. Twice is fine."""
+    def router(self, *, auth: Callable[..., Any] | None = None) -> "APIRouter":
+        """Return the queue, its pages and `/v1`, for your own FastAPI app.
+
+            web.include_router(app.router(auth=current_user), prefix="/approvals")
+
+        Parked runs go on by themselves for as long as that app runs.
+
+        Args:
+            auth: A FastAPI dependency that returns the name of who is there, or raises. It guards
+                every page, file and request below the prefix, and must not read the body. Decisions
+                carry its name.
+
+        Raises:
+            ConfigurationError: There is no such dependency.
+        """
+        if not callable(auth):
+            given = "none was given" if auth is None else f"a {type(auth).__name__} was given"
+            raise ConfigurationError(
+                "`app.router` needs `auth=`, a function FastAPI can depend on that returns the"
+                f" reviewer's name or raises; {given}. Without one everybody could decide. For a"
+                " queue on this machine alone, `app.serve()` brings its own door."
+            )
+        return mounted(self.queue, title=self.name, auth=auth, serving=self._engine_running)
+
+    @contextmanager
+    def _engine_running(self) -> Iterator[None]:
+        self.start_engine()
+        try:
+            yield
+        finally:
+            self.stop_engine()
+
+    def stop_engine(self) -> None:
+        """Advance no parked runs any more; what is under way ends first. Twice is fine."""
         if self._engine is not None:
             self._engine.stop()
             self._engine = None
+
+    def close(self) -> None:
+        """Stop the engine, finish what is under way, and let go of the store. Twice is fine."""
+        self.stop_engine()
         self._driver.leases.close()
         if self._give_back is not None:
             self._give_back()
