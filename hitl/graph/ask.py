@@ -1,12 +1,14 @@
 """Putting a proposal before a person: the review, its hash, and what is frozen with it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from hitl.canonical import canonical_json
 from hitl.graph.assess import Assessment, frozen_facts
 from hitl.graph.blob import freeze
+from hitl.graph.doubt import Picked
 from hitl.graph.effects import proposal
 from hitl.graph.inside import acted
 from hitl.graph.presentation import (
@@ -16,6 +18,7 @@ from hitl.graph.presentation import (
     state_changes,
     title_fields,
 )
+from hitl.graph.rollouts import choices, evidence_of, shown_with
 from hitl.graph.session import opened_at
 from hitl.graph.task import Attempt
 from hitl.ids import new_id
@@ -39,7 +42,7 @@ VIEW_TYPE = "view"
 
 
 def question(
-    attempt: Attempt, found: Assessment, value: Any, *, answers: int = 0, handed_off: bool = False
+    attempt: Attempt, picked: Picked, *, answers: int = 0
 ) -> tuple[Review, StoredProposal, GateRow]:
     """Return the review of a withheld proposal, its ledger entry and its gate row.
 
@@ -47,8 +50,16 @@ def question(
         ProposalRefused: The value cannot be serialised, or is over 16 MiB.
     """
     serde = attempt.task.session.wiring.serde
-    kind, blob = freeze(serde, attempt.name.step, value)
+    found, others, handed_off = picked.found, picked.others, picked.ran.handed_off
     meta = frozen_facts(found, answers=answers, handed_off=handed_off)
+    value = picked.ran.value
+    if others:
+        value = [value, *(other.ran.value for other in others)]
+        meta["choices"] = [*choices(attempt, found, others, handed_off=handed_off)]
+        view, elided = shown_with(found, others)
+        found = replace(found, view=view, elided=elided, choices=1 + len(others))
+        found.said.evidence.extend(evidence_of(others))
+    kind, blob = freeze(serde, attempt.name.step, value)
     return _review(attempt, found, kind, blob, meta, blocking=True)
 
 
@@ -155,6 +166,7 @@ def _presentation(
         reliability_floor=_floor(attempt, here.reliability_below),
         reset_to=found.reset_to,
         reset_basis="declared" if reviewer is not None else "assumed",
+        choices=found.choices,
         answer_schema=_answer_schema(attempt, rungs, update),
         denials=attempt.denials,
     )

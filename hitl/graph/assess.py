@@ -45,6 +45,8 @@ class Assessment:
     own: Write | None = None
     """What a person's own answer adds instead; None for a step that passes."""
     reset_to: float = 1.0
+    choices: int = 0
+    """How many alternatives are shown, this one included; 0 for this one alone."""
 
 
 def assess(

@@ -5,6 +5,7 @@ result, in one transaction. A process that dies before that begins the ladder an
 seen anything of it; one that dies after reads the ledger and tries nothing.
 """
 
+import math
 from collections.abc import Generator
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
@@ -18,21 +19,35 @@ from hitl.graph.signals import StopRun
 from hitl.graph.task import Attempt, Ran, called
 from hitl.graph.view import one_line, view_of_writes
 from hitl.models import JsonObject, Opinion, Place, Tried
-from hitl.policy import Critic, Escalate, Judge, Pass, Retry, Rollouts, format_duration, resolve
-from hitl.policy.doubt import best, is_settleable, opinion, told
+from hitl.policy import (
+    Critic,
+    Doubt,
+    Escalate,
+    Judge,
+    Pass,
+    Retry,
+    Rollouts,
+    format_duration,
+    resolve,
+)
+from hitl.policy.doubt import best, is_settleable, opinion, order, told
+
+Rung = Literal["first", "rollout", "retry", "rollouts"]
 
 
 @dataclass
 class Try:
     """One try of a step: what it did, and what was said about it."""
 
-    rung: Literal["first", "retry", "rollouts"]
+    rung: Rung
     ran: Ran
     said: Report
     view: JsonObject
     elided: int = 0
     opinions: list[Opinion] = field(default_factory=list)
     problem: str = ""
+    rank: float | None = None
+    """What the checkpoint's `rank` says; None for nothing."""
     seen: Tried | None = None
     """How it is logged; None until it was looked at with all its opinions."""
 
@@ -53,9 +68,37 @@ def input_for(attempt: Attempt) -> Any:
         return state
 
 
+def new_try(rung: Rung, said: Report, outcome: Ran | Exception) -> Try:
+    """Return one of several tries, as it ended."""
+    if isinstance(outcome, Exception):
+        problem = f"{type(outcome).__name__}: {outcome}"[:200]
+        return Try(rung, Ran(None), said, {}, problem=problem)
+    return Try(rung, outcome, said, *view_of_writes(outcome.value))
+
+
+@dataclass(frozen=True)
+class Other:
+    """Another rollout of the step that a person may choose."""
+
+    number: int
+    """Which of all tries it is, from 0."""
+    ran: Ran
+    found: Assessment
+
+
+@dataclass(frozen=True)
+class Picked:
+    """The try to go on with, what the policy says about it, and what else there is."""
+
+    ran: Ran
+    found: Assessment
+    others: tuple[Other, ...] = ()
+    """The other rollouts of the checkpoint that did not fail, best first."""
+
+
 def in_doubt(
     attempt: Attempt, first: Try, found: Assessment, *, asks: bool = False
-) -> Generator[Asks, Any, tuple[Ran, Assessment]]:
+) -> Generator[Asks, Any, Picked]:
     """Go through `on_doubt` where that can help; return the try to go on with, and its verdict.
 
     Args:
@@ -67,46 +110,74 @@ def in_doubt(
     verdict = found.verdict
     helps = isinstance(verdict, Escalate) and is_settleable(verdict.triggers)
     if not (helps and attempt.checkpoints[0].on_doubt) or attempt.task.session.wiring.shadow:
-        return first.ran, found
-    assert isinstance(verdict, Escalate)  # noqa: S101 - it helps
-    ladder = _Ladder(attempt, first, verdict, asks=asks)
+        return Picked(first.ran, found)
+    ladder = Ladder(attempt, [first], asks=asks)
+    yield from ladder.rank([first])
     yield from ladder.climb()
     return ladder.outcome()
 
 
-class _Ladder:
-    def __init__(self, attempt: Attempt, first: Try, asked: Escalate, *, asks: bool) -> None:
+class Ladder:
+    """What is tried in one attempt of a step, and which try is the best.
+
+    Args:
+        attempt: The attempt.
+        tries: What it began with; at least one.
+        asks: Whether its body asked questions: then it is not tried again.
+    """
+
+    def __init__(self, attempt: Attempt, tries: list[Try], *, asks: bool = False) -> None:
         self._attempt = attempt
-        self._asked = asked
+        self._asked: Escalate | None = None
         self._asks = asks
         self._here = attempt.checkpoints[0]
         self._clock = attempt.task.session.wiring.clock
         self._began = self._clock()
-        self._tries = [first]
+        self._tries = tries
         self._graders: list[Critic | Judge] = []
         self._notes: list[str] = []
         self._reason: str | None = None
 
-    def climb(self) -> Generator[Asks, Any, None]:
-        """Go from rung to rung until a try passes, or the budget is over."""
-        for rung in self._here.on_doubt:
-            if isinstance(rung, Critic | Judge):
-                self._graders.append(rung)
-                for each in self._tries:
-                    yield from self._grade(each, rung)
-            elif not self._is_triable():
-                continue
-            elif isinstance(rung, Rollouts):
-                yield from self._run("rollouts", rung.attempts)
+    def rank(self, tries: list[Try]) -> Generator[Asks, Any, None]:
+        """Have the checkpoint's `rank` look at tries; one it cannot rank comes last."""
+        if self._here.rank is None:
+            return
+        for each in (t for t in tries if not t.problem):
+            look = resolve(self._here.rank)
+            said: Said = yield Opine(look, each.view, self._attempt.current())
+            if isinstance(said.value, int | float) and math.isfinite(said.value):
+                each.rank = float(said.value)
             else:
-                yield from self._retry(rung)
+                self._note(f"A try could not be ranked ({said.value!r})."[:200])
+
+    def climb(self) -> Generator[Asks, Any, None]:
+        """Go from rung to rung until the best try passes, or the budget is over.
+
+        Only where what holds the best one is doubt that more tries can settle.
+        """
+        verdict = self._look(self._best()).verdict
+        if not isinstance(verdict, Escalate):
+            return
+        self._asked = verdict
+        for rung in self._here.on_doubt if is_settleable(verdict.triggers) else ():
+            yield from self._step_on(rung)
             if self._is_settled():
                 return
 
-    def outcome(self) -> tuple[Ran, Assessment]:
+    def _step_on(self, rung: Doubt) -> Generator[Asks, Any, None]:
+        if isinstance(rung, Critic | Judge):
+            self._graders.append(rung)
+            for each in self._tries:
+                yield from self._grade(each, rung)
+        elif self._is_triable() and isinstance(rung, Rollouts):
+            yield from self._run("rollouts", rung.attempts)
+        elif self._is_triable() and isinstance(rung, Retry):
+            yield from self._retry(rung)
+
+    def outcome(self) -> Picked:
         """Return the best try, and the policy's last word on it, with all that was tried."""
         seen = [self._tried(each) for each in self._tries]
-        chosen = best(seen)
+        chosen, *rest = order(seen)
         winner = self._tries[chosen]
         found = self._look(winner, held=not seen[chosen].passes)
         passes = isinstance(found.verdict, Pass)
@@ -116,7 +187,16 @@ class _Ladder:
             "chosen": chosen,
             "settled_by": told(seen, chosen, self._notes),
         }
-        return winner.ran, replace(found, row=found.row.model_copy(update=log))
+        if self._tries[0].rung == "rollout":
+            log |= {"rollout": chosen, "n_rollouts": self._here.rollouts}
+        else:
+            rest = []
+        others = [(k, self._tries[k]) for k in rest if not self._tries[k].problem]
+        return Picked(
+            winner.ran,
+            replace(found, row=found.row.model_copy(update=log)),
+            tuple(Other(k, each.ran, self._look(each)) for k, each in others),
+        )
 
     # -- the rungs -----------------------------------------------------------------------------
 
@@ -127,7 +207,7 @@ class _Ladder:
             if self._is_settled() or len(self._tries) == before:
                 return
 
-    def _run(self, rung: Literal["retry", "rollouts"], wanted: int) -> Generator[Asks, Any, None]:
+    def _run(self, rung: Rung, wanted: int) -> Generator[Asks, Any, None]:
         """Try `wanted` times at once, or as often as the budget allows; have all graders look."""
         fitting = self._fitting(wanted, max(self._cost(each) for each in self._tries))
         if not fitting:
@@ -136,18 +216,11 @@ class _Ladder:
         bodies = tuple(rollout_body(self._attempt, n) for n in range(number, number + fitting))
         outcomes = yield RunMany(bodies)
         for body, outcome in zip(bodies, outcomes, strict=True):
-            self._tries.append(self._new(rung, body.current.said, outcome))
+            self._tries.append(new_try(rung, body.current.said, outcome))
+        yield from self.rank(self._tries[number:])
         for each in self._tries[number:]:
             for grader in self._graders:
                 yield from self._grade(each, grader)
-
-    def _new(
-        self, rung: Literal["retry", "rollouts"], said: Report, outcome: Ran | Exception
-    ) -> Try:
-        if isinstance(outcome, Exception):
-            problem = f"{type(outcome).__name__}: {outcome}"[:200]
-            return Try(rung, Ran(None), said, {}, problem=problem)
-        return Try(rung, outcome, said, *view_of_writes(outcome.value))
 
     def _grade(self, each: Try, grader: Critic | Judge) -> Generator[Asks, Any, None]:
         known = [o.cost or 0.0 for t in self._tries for o in t.opinions if o.kind == grader.kind]
@@ -195,8 +268,11 @@ class _Ladder:
 
     # -- what it comes to ------------------------------------------------------------------------
 
+    def _best(self) -> Try:
+        return self._tries[best([self._tried(each) for each in self._tries])]
+
     def _is_settled(self) -> bool:
-        return any(self._tried(each).passes for each in self._tries)
+        return self._tried(self._best()).passes
 
     def _cost(self, each: Try) -> float:
         return cost(self._attempt, each.said) or 0.0
@@ -242,6 +318,7 @@ class _Ladder:
             opinions=tuple(each.opinions),
             passes=scored and isinstance(found.verdict, Pass),
             summary=one_line(each.view.get("update", each.view)),
+            rank=each.rank,
         )
 
 

@@ -11,10 +11,10 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langgraph.errors import ParentCommand
 
 from hitl.graph.ask import question
-from hitl.graph.assess import Assessment, assess
+from hitl.graph.assess import assess
 from hitl.graph.bodies import Asks, aperform, first_body, perform
 from hitl.graph.context import Report
-from hitl.graph.doubt import first_try, in_doubt, input_for
+from hitl.graph.doubt import Picked, first_try, in_doubt, input_for
 from hitl.graph.inside import undo_denied
 from hitl.graph.lg import (
     callable_node,
@@ -22,6 +22,7 @@ from hitl.graph.lg import (
     park_id,
     write_channel,
 )
+from hitl.graph.rollouts import rollouts, shots
 from hitl.graph.session import Staged
 from hitl.graph.settle import (
     Settled,
@@ -71,10 +72,10 @@ def _before(task: GatedTask) -> Generator[Asks, Any, Settled]:
     shown = task.shown
     if attempt.withheld is None:
         first = first_try(Ran(task.state), Report(), shown)
-        _, found = yield from in_doubt(attempt, first, assess(attempt, *shown))
-        if not isinstance(found.verdict, Escalate) or task.session.wiring.shadow:
-            return passed(attempt, found, Ran(task.state))
-        yield from _withhold(attempt, found, Ran(task.state), answers=0)
+        picked = yield from in_doubt(attempt, first, assess(attempt, *shown))
+        if not isinstance(picked.found.verdict, Escalate) or task.session.wiring.shadow:
+            return passed(attempt, picked.found, picked.ran)
+        yield from _withhold(attempt, picked, answers=0)
     return _decided(attempt)
 
 
@@ -84,24 +85,33 @@ def _after(task: GatedTask) -> Generator[Asks, Any, Settled]:
     if attempt.withheld is None:
         if undo := undo_denied(attempt):
             yield undo
-        used = task.session.answers_used(task.facts.task_id)
-        ask, asked = first_body(attempt, input_for(attempt))
-        ran = task.with_handoff((yield ask))
-        view, said = view_of_writes(ran.value), ask.current.said
-        found = assess(attempt, *view, ran=ran, said=said)
-        first = first_try(ran, said, view)
-        ran, found = yield from in_doubt(attempt, first, found, asks=asked.next > used)
-        if not isinstance(found.verdict, Escalate) or task.session.wiring.shadow:
-            return passed(attempt, found, ran)
-        yield from _withhold(attempt, found, ran, answers=asked.next)
+        answers = task.session.answers_used(task.facts.task_id)
+        count = rollouts(attempt)
+        if count > 1:
+            picked = yield from shots(attempt, count)
+        else:
+            picked, answers = yield from _single(attempt, answers)
+        if not isinstance(picked.found.verdict, Escalate) or task.session.wiring.shadow:
+            return passed(attempt, picked.found, picked.ran)
+        yield from _withhold(attempt, picked, answers=answers)
     return _decided(attempt)
 
 
-def _withhold(attempt: Attempt, found: Assessment, ran: Ran, *, answers: int) -> Protocol:
+def _single(attempt: Attempt, answers: int) -> Generator[Asks, Any, tuple[Picked, int]]:
+    """Run the body, again where it is in doubt; return what came of it, and the answers it used."""
+    ask, asked = first_body(attempt, input_for(attempt))
+    ran = attempt.task.with_handoff((yield ask))
+    view, said = view_of_writes(ran.value), ask.current.said
+    found = assess(attempt, *view, ran=ran, said=said)
+    first = first_try(ran, said, view)
+    picked = yield from in_doubt(attempt, first, found, asks=asked.next > answers)
+    return picked, asked.next
+
+
+def _withhold(attempt: Attempt, picked: Picked, *, answers: int) -> Protocol:
     """Put the proposal before a person, whoever opened the review first."""
     session = attempt.task.session
-    opened = question(attempt, found, ran.value, answers=answers, handed_off=ran.handed_off)
-    yield withheld(attempt, opened, ran.work)
+    yield withheld(attempt, question(attempt, picked, answers=answers), picked.ran.work)
     stored = session.wiring.store.read(lambda r: r.proposal(attempt.key))
     assert stored is not None  # noqa: S101 - just written
     session.keep(stored)

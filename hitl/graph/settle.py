@@ -13,6 +13,7 @@ from hitl.graph.ask import VIEW_TYPE, spot_check
 from hitl.graph.assess import Assessment, thawed_write
 from hitl.graph.blob import digest, thaw
 from hitl.graph.effects import refused_by_policy
+from hitl.graph.rollouts import chosen, labelled
 from hitl.graph.session import Work, executed
 from hitl.graph.signals import NeedsAttention, RollBack, StopRun, no_sentence
 from hitl.graph.task import Attempt, Ran
@@ -127,8 +128,11 @@ def approved(attempt: Attempt, stored: StoredProposal, review: Review) -> Settle
     """
     value = _thawed(attempt, stored, review)
     write = thawed_write(stored.meta, "yes")
-    work = _verified(attempt, stored, review, write)
     handed_off = bool(stored.meta.get("handed_off"))
+    if picked := chosen(stored, review):
+        value, taken = value[picked[0]], picked[1]
+        write, handed_off = thawed_write(taken, "yes"), bool(taken["handed_off"])
+    work = _verified(attempt, stored, review, write)
     return Settled(value, work, write, handed_off, attempt=attempt, checked=True)
 
 
@@ -157,6 +161,8 @@ def answered(attempt: Attempt, stored: StoredProposal, review: Review, update: A
         NeedsAttention: The stored proposal, whose destination stays, is not the one that was shown.
     """
     proposal = _thawed(attempt, stored, review) if attempt.place is Place.AFTER else None
+    if "choices" in stored.meta:
+        proposal = proposal[0] if proposal is not None else None
     write = thawed_write(stored.meta, "own")
     return Settled(
         in_place_of(proposal, update),
@@ -191,7 +197,10 @@ def _verified(
         known["covers"] = covers
 
     def work(t: Transaction) -> None:
-        t.put_gate(t.gate(stored.gate_id).model_copy(update=known))
+        row = t.gate(stored.gate_id)
+        if covers is None:
+            row = labelled(row, stored, review)
+        t.put_gate(row.model_copy(update=known))
         for proposal in t.open_proposals(review.run_id):
             if proposal.key.task_id == stored.key.task_id:
                 t.settle_proposal(proposal.key)

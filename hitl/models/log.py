@@ -25,7 +25,8 @@ class Opinion(Record):
 class Tried(Record):
     """One try of a step before a person is asked."""
 
-    rung: Literal["first", "retry", "rollouts"]
+    rung: Literal["first", "rollout", "retry", "rollouts"]
+    """`rollout`: one of a checkpoint's `rollouts`; the others are of `on_doubt`."""
     p: Probability | None = None
     """What it counts with, opinions taken into account."""
     p_kind: ConfidenceKind = ConfidenceKind.UNKNOWN
@@ -40,6 +41,10 @@ class Tried(Record):
     """Why it does not count: it failed."""
     summary: str = ""
     """Its result in one line."""
+    rank: float | None = None
+    """What the checkpoint's `rank` says; the larger the better."""
+    right: bool | None = None
+    """The label a person gave it; None for none."""
 
 
 class GateRow(Record):

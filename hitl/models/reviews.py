@@ -141,6 +141,9 @@ class Presentation(Record):
     reset_to: Probability = 1.0
     """Reliability after a yes."""
     reset_basis: Literal["assumed", "declared", "measured"] = "assumed"
+    choices: int = 0
+    """How many alternatives a yes may choose from, the first of them being the proposal itself; 0
+    for none. They are in the proposal's `alternatives`, from number 2 on."""
     answer_schema: JsonObject | None = None
     """JSON Schema of the human's own answer; None when Answer is not allowed."""
     denials: tuple[Denial, ...] = ()

@@ -96,8 +96,11 @@ class Checkpoint(Record):
     doubt_cost: Cost | None = None
     """Nothing of `on_doubt` begins that would not fit into this any more, by what such a try cost
     so far; None for no limit."""
-    rollouts: int = 1
-    """Not built in this version: `EscalationPolicy.check` refuses more than 1."""
+    rollouts: Annotated[Count, Field(ge=1, le=MOST_TRIES)] = 1
+    """How many attempts of the step run at once, decided together in one review."""
+    rank: Function | None = None
+    """Given a try's arguments: a number, the larger the better; orders `rollouts` and what
+    `on_doubt` tries. None: by the p they count with."""
 
     def __init__(
         self,
@@ -134,6 +137,7 @@ class Checkpoint(Record):
         doubt_within: Duration | None = None,
         doubt_cost: float | None = None,
         rollouts: int = 1,
+        rank: Callable[[JsonObject], float] | str | None = None,
     ) -> None:
         values = fields_among(locals(), Checkpoint)
         if place is None:
@@ -156,7 +160,7 @@ class Checkpoint(Record):
     def _written(self, span: timedelta) -> str:
         return format_duration(span)
 
-    @field_serializer("rule", "shows", when_used="json-unless-none")
+    @field_serializer("rule", "shows", "rank", when_used="json-unless-none")
     def _named(self, function: Function) -> str:
         return reference(function)
 
@@ -170,7 +174,7 @@ class Checkpoint(Record):
 
     def functions(self) -> Iterator[tuple[str, Function]]:
         """Yield the functions it names, each with the key it stands under."""
-        named = (("rule", self.rule), ("shows", self.shows))
+        named = (("rule", self.rule), ("shows", self.shows), ("rank", self.rank))
         yield from ((key, function) for key, function in named if function is not None)
         for rung in self.on_doubt:
             if isinstance(rung, Critic | Judge):
@@ -257,6 +261,10 @@ def _problems_of_doubt(checkpoint: Checkpoint) -> Iterator[str]:
         yield "limits a Retry of on_doubt in time; use doubt_within, which holds for all of it."
     if sum(rung.attempts for rung in tries) > MOST_TRIES:
         yield f"may try more than {MOST_TRIES} times on doubt; give fewer."
+    if checkpoint.rollouts > 1 and checkpoint.place is Place.BEFORE:
+        yield "stands before its step, of which there is one input; take rollouts off."
+    if checkpoint.rank is not None and checkpoint.rollouts == 1 and not tries:
+        yield "has a rank, but nothing to order; add rollouts or leave it out."
     if not checkpoint.on_doubt and (checkpoint.doubt_within or checkpoint.doubt_cost is not None):
         yield "limits on_doubt, but has none; add on_doubt or leave the limit out."
 

@@ -94,12 +94,20 @@ def _p(said: Opinion | Tried) -> float:
 def best(tries: Sequence[Tried]) -> int:
     """Return the index of the try to go on with.
 
-    One that passes, then one that did not fail, then the largest p, then the first.
+    One that did not fail, then the largest rank where there is one, then one that passes, then the
+    largest p, then the first.
     """
-    return max(
-        range(len(tries)),
-        key=lambda n: (tries[n].passes, not tries[n].problem, _p(tries[n]), -n),
-    )
+    return order(tries)[0]
+
+
+def order(tries: Sequence[Tried]) -> list[int]:
+    """Return the indices of tries, best first (see `best`)."""
+    return sorted(range(len(tries)), key=lambda n: _worth(tries[n]), reverse=True)
+
+
+def _worth(tried: Tried) -> tuple[bool, float, bool, float]:
+    rank = float("-inf") if tried.rank is None else tried.rank
+    return not tried.problem, rank, tried.passes, _p(tried)
 
 
 def told(tries: Sequence[Tried], chosen: int, notes: Sequence[str]) -> str:
@@ -107,7 +115,9 @@ def told(tries: Sequence[Tried], chosen: int, notes: Sequence[str]) -> str:
     more = len(tries) - 1
     winner = tries[chosen]
     said = []
-    if more:
+    if tries[-1].rung == "rollout":
+        said.append(f"{more + 1} rollouts; number {chosen + 1} is ranked first.")
+    elif more:
         times = "once more" if more == 1 else f"{more} more times"
         failed = sum(bool(t.problem) for t in tries)
         spoilt = f" ({failed} failed)" if failed else ""

@@ -312,9 +312,25 @@ class EscalationPolicy(Record):
                     raise ConfigurationError(unmatched(checkpoint.step, known))
                 raise UnknownStep(checkpoint.step, paths)
             _check_functions(checkpoint)
+            self._check_rollouts(checkpoint, known)
         for glob in self.accuracy:
             if glob not in paths and not any(fnmatchcase(path, glob) for path in paths):
                 raise ConfigurationError(_unmatched(self.name, glob, paths))
+
+    def _check_rollouts(self, checkpoint: Checkpoint, known: Collection[Step]) -> None:
+        """Refuse rollouts of what may run only once at a time."""
+        paths = [step.path for step in known]
+        for step in known if checkpoint.rollouts > 1 else ():
+            if checkpoint not in self.at(step.path, checkpoint.place):
+                continue
+            acts = self.effects_of(step.path, calls=[tool.name for tool in step.tools])
+            is_graph = any(path.startswith(f"{step.path}/") for path in paths)
+            if acts or is_graph:
+                why = "has side effects" if acts else "is a graph with gates of its own"
+                raise ConfigurationError(
+                    f"Checkpoint {checkpoint.step!r} wants {checkpoint.rollouts} rollouts of step"
+                    f" {step.path!r}, which {why}; take rollouts off, or name other steps."
+                )
 
     def model_copy(
         self, *, update: Mapping[str, Any] | None = None, deep: bool = False
@@ -342,8 +358,6 @@ def _stands(checkpoint: Checkpoint, step: Step) -> bool:
 def _unbuilt(policy: EscalationPolicy) -> Iterator[str]:
     for checkpoint in policy.checkpoints:
         here = f"checkpoint {checkpoint.step!r}"
-        if checkpoint.rollouts != 1:
-            yield f"'rollouts' in {here}"
         for rung in (*checkpoint.on_deny, checkpoint.on_expiry):
             if rung.kind is RemedyKind.TAKEOVER:
                 yield f"Takeover in {here}"

@@ -79,29 +79,30 @@ def _sentence(owner: str, error: ErrorDetails) -> str:
 
 
 _CONTAINERS = frozenset({"accuracy", "checkpoints", "on_deny", "on_doubt", "reasons"})
-_REMEDIES = frozenset({"on_deny", "on_expiry"})
+_A_REMEDY = "it must be a remedy such as Retry(3) or Stop(), in a list for on_deny"
+_WANTED = {
+    "place": "it is 'after' or 'before'",
+    "on_deny": _A_REMEDY,
+    "on_expiry": _A_REMEDY,
+    "on_doubt": "it must be a rung such as Retry(2), Critic(fn), Judge(fn) or Rollouts(3), in a list",
+    "function": "it must be a function, or its name 'module:function'",
+    "attempts": "it must be a whole number from 1 to 10000",
+    "rollouts": "it must be a whole number from 1 to 100",
+    "every": "it must be a whole number of at least 1",
+    "effects_above": "it must be a whole number of at least 0",
+}
+"""What a field must be, where that says more than its type."""
 _COSTS = frozenset({"silent_error_cost", "rework_cost", "step_cost", "cost_above", "doubt_cost"})
-_COUNTS = {"every": 1, "effects_above": 0}
 _RANGE = frozenset({"greater_than_equal", "less_than_equal", "finite_number"})
 
 
 def _needed(error: ErrorDetails, where: str, owner: str) -> str:
     if error["type"] == "value_error":
         return str(error["ctx"]["error"])
-    if where == "place":
-        return "it is 'after' or 'before'"
-    if where in _REMEDIES:
-        return "it must be a remedy such as Retry(3) or Stop(), in a list for on_deny"
-    if where == "on_doubt":
-        return "it must be a rung such as Retry(2), Critic(fn), Judge(fn) or Rollouts(3), in a list"
-    if where == "function":
-        return "it must be a function, or its name 'module:function'"
     if where == "attempts" and owner == "Rollouts":
         return "it must be a whole number from 2 to 100"
-    if where == "attempts":
-        return "it must be a whole number from 1 to 10000"
-    if where in _COUNTS:
-        return f"it must be a whole number of at least {_COUNTS[where]}"
+    if where in _WANTED:
+        return _WANTED[where]
     if error["type"] in _RANGE:
         return "it must be a number of at least 0" if where in _COSTS else _CHANCE_HINT
     return error["msg"].replace("Input should", "it should")

@@ -29,7 +29,7 @@ POLICY_KEYS = (
     "accuracy",
     "reviewer",
 )
-LATER_KEYS = frozenset({"rollouts", "tags", "tools", "autonomy", "error_at_most", "sure"})
+LATER_KEYS = frozenset({"tags", "tools", "autonomy", "error_at_most", "sure"})
 """Keys of features that are not built yet, of a policy or of a checkpoint."""
 CHECKPOINT_KEYS = tuple(key for key in Checkpoint.model_fields if key not in LATER_KEYS)
 REVIEWER_KEYS = tuple(Reviewer.model_fields)

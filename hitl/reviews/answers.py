@@ -168,6 +168,8 @@ def _answer_misplaced(review: Review, decision: Decision) -> str | None:
         # A plain no is an answer to a question; to a proposal it is not.
         wanted = decision.remedy is RemedyKind.ANSWER and not is_question
         return "The remedy 'answer' needs an answer." if wanted else None
+    if decision.verdict is Verdict.APPROVE and review.presentation.choices:
+        return None
     if decision.verdict is Verdict.APPROVE and not is_question:
         return "An approve takes what is proposed, and an answer was given; deny to give your own."
     if decision.verdict is Verdict.DENY and decision.remedy not in (None, RemedyKind.ANSWER):
@@ -189,7 +191,20 @@ def _answer_misfit(review: Review, decision: Decision) -> str | None:
     if size > MAX_ANSWER_BYTES:
         return f"The answer has {size} bytes; at most {MAX_ANSWER_BYTES} are kept."
     schema = review.presentation.answer_schema
+    if decision.verdict is Verdict.APPROVE and review.presentation.choices:
+        schema = _choice_schema(review.presentation.choices)
     return None if schema is None else _schema_misfit(schema, decision.answer)
+
+
+def _choice_schema(choices: int) -> JsonObject:
+    """Return the schema of a yes to one of several alternatives, with labels for the others."""
+    number: JsonObject = {"type": "integer", "minimum": 1, "maximum": choices}
+    numbers: JsonObject = {"type": "array", "items": number}
+    return {
+        "type": "object",
+        "properties": {"choice": number, "right": numbers, "wrong": numbers},
+        "additionalProperties": False,
+    }
 
 
 def depth(value: JsonValue) -> int:

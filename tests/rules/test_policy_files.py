@@ -99,8 +99,6 @@ def test_what_does_not_say_a_policy_is_answered_with_a_sentence(text: str, sente
     "text",
     [
         "name: p\nautonomy: earned",
-        "name: p\ncheckpoints: [{step: a, rollouts: 5}]",
-        "name: p\ncheckpoints: [{step: a, rollouts: 1}]",  # asked for, even if for one
         "name: p\ncheckpoints: [{step: a, tags: [effect]}]",
         "name: p\ncheckpoints: [{step: a, on_deny: [takeover]}]",
     ],

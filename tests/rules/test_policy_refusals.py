@@ -179,7 +179,6 @@ def test_a_function_that_cannot_be_found_is_refused(named: str, sentence: str, k
 
 
 NOT_BUILT = [
-    (Checkpoint("a", rollouts=5), "'rollouts' in checkpoint 'a'"),
     (Checkpoint("a", on_deny=[Takeover()]), "Takeover in checkpoint 'a'"),
     (Checkpoint("a", on_expiry=Takeover()), "Takeover in checkpoint 'a'"),
 ]

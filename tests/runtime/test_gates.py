@@ -182,8 +182,8 @@ def test_a_misspelt_step_is_refused_at_wrap(tmp_path: Path) -> None:
 
 
 def test_a_key_that_is_not_built_is_refused_and_an_unknown_one_too(tmp_path: Path) -> None:
-    with pytest.raises(NotBuilt, match="'rollouts'"):
-        EscalationPolicy.from_yaml("name: p\ncheckpoints: [{step: a, rollouts: 2}]")
+    with pytest.raises(NotBuilt, match="'autonomy'"):
+        EscalationPolicy.from_yaml("name: p\nautonomy: earned")
     with pytest.raises(PolicyFileError, match="reliabilty_below"):
         EscalationPolicy.from_yaml("name: p\nreliabilty_below: 0.5")
 

@@ -11,7 +11,6 @@ from typing_extensions import TypedDict
 
 import hitl
 from hitl import Checkpoint
-from hitl.errors import NotBuilt
 from hitl.models import RunStatus
 from tests.runtime.stage import (
     Body,
@@ -86,15 +85,6 @@ def test_t23_the_reviewer_sees_what_changed_though_the_body_changed_its_input(
     with opened(tmp_path, graph, policy(always("add"))) as app:
         (change,) = only(app.start({})).presentation.changes
         assert (change.before, change.after) == (["old"], ["old", "new"])
-
-
-def test_t23_rollouts_are_refused_until_they_are_built(tmp_path: Path) -> None:
-    with (
-        pytest.raises(NotBuilt, match=r"'rollouts' in checkpoint 'read'"),
-        opened(tmp_path, line(read=lambda _: {}), policy(Checkpoint("read", rollouts=5))),
-    ):
-        pass
-    assert list(tmp_path.iterdir()) == []
 
 
 # -- T24: what a yes covers ---------------------------------------------------------------------------
