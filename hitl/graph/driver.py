@@ -19,6 +19,7 @@ from langgraph.types import StateSnapshot
 from hitl.audit import entry
 from hitl.errors import ResumeRefused, RunBusy
 from hitl.graph import questions
+from hitl.graph.done import is_of_the_end, waits_at_the_end
 from hitl.graph.leases import Leases, owner
 from hitl.graph.lg import CHANNEL, EPOCH_KEY, SESSION_KEY, with_configurable
 from hitl.graph.rollback import find_target, roll_back
@@ -50,6 +51,8 @@ class Advance:
     mail: list[Mail]
     halted: Halt | None = None
     error: BaseException | None = None
+    waits: bool = False
+    """Whether the graph ended, and a person must accept that."""
     again: bool = False
     """Whether LangGraph must be called once more: after a rollback."""
 
@@ -208,10 +211,25 @@ class Driver:
 
     def _conclude(self, advance: Advance) -> None:
         session = advance.session
+        self._check_end(advance)
         if isinstance(advance.halted, RollBack) and self._rolled_back(advance, advance.halted):
             return
         ended = _halted(advance.halted) or _failed(advance.error) or self._parked(advance)
         self._record(session, advance, *ended)
+
+    def _check_end(self, advance: Advance) -> None:
+        """Have the end of a run looked at where the policy says so; a no halts it after all."""
+        session = advance.session
+        if advance.halted or advance.error or session.wiring.policy.end is None:
+            return
+        snapshot = self.snapshot_of(advance.config)
+        left = self.store.read(lambda r: r.open_proposals(session.run.id))
+        if snapshot.interrupts or snapshot.next or any(not is_of_the_end(p.key) for p in left):
+            return
+        try:
+            advance.waits = waits_at_the_end(session, snapshot, self._standing(session))
+        except Halt as no:
+            advance.halted = no
 
     def _rolled_back(self, advance: Advance, halt: RollBack) -> bool:
         session = advance.session
@@ -251,6 +269,8 @@ class Driver:
                 f"Stopped at a breakpoint before {names}; continue with `app.invoke(None, ...)`.",
                 snapshot,
             )
+        if advance.waits:
+            return RunStatus.WAITING, "", snapshot
         left = self.store.read(lambda r: r.open_proposals(advance.session.run.id))
         if left:
             return RunStatus.NEEDS_ATTENTION, _lost(left[0].name.step, left[0].review_id), snapshot

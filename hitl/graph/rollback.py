@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
@@ -39,6 +40,8 @@ def find_target(
     if stop is not None:
         raise StopRun(stop.id, no_sentence(stop))
     rows = session.wiring.store.read(lambda r: r.gates(session.run.id, live_only=True))
+    if halt.one_superstep:
+        return _checked(_before_the_last(saver, halt, config), rows, halt)
     for snapshot in _newest_first(saver, config):
         if _qualifies(snapshot, session.run.turn):
             return _checked(snapshot, rows, halt)
@@ -52,6 +55,18 @@ def find_target(
         halt.review_id,
         f"{halt.sentence} There is no verified point to go back to; restart the run.",
     )
+
+
+def _before_the_last(saver: FencedSaver, halt: RollBack, config: RunnableConfig) -> CheckpointTuple:
+    """Return the snapshot that the run's last superstep started from."""
+    newest, *before = islice(_newest_first(saver, config), 2)
+    if not before or newest.metadata.get("source") != "loop":
+        raise NeedsAttention(
+            halt.review_id,
+            f"{halt.sentence} The run did not end with a step that could run again; restart the run"
+            " or stop it.",
+        )
+    return before[0]
 
 
 def _newest_first(saver: FencedSaver, config: RunnableConfig) -> Iterator[CheckpointTuple]:

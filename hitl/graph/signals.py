@@ -28,7 +28,15 @@ class StopRun(Halt):
 
 
 class RollBack(Halt):
-    """A no whose remedy is Rollback."""
+    """A no that goes back: to the last verified point, or to before the last superstep.
+
+    Attributes:
+        one_superstep: Whether it is only that: a Retry of what ended the run.
+    """
+
+    def __init__(self, review_id: str, sentence: str, *, one_superstep: bool = False) -> None:
+        self.one_superstep = one_superstep
+        super().__init__(review_id, sentence)
 
 
 class NeedsAttention(Halt):

@@ -17,6 +17,9 @@ from hitl.policy.patterns import is_of_tools, is_pattern, is_unfinished
 from hitl.policy.remedies import Answer, Remedy, Retry, Stop
 from hitl.policy.times import format_duration
 
+DONE = "done"
+"""What the checkpoint of a run's end is called."""
+
 Rule = Callable[[JsonObject], str | bool | None]
 """Given the proposal's arguments: True or a sentence to ask, anything false to stay silent."""
 
@@ -267,6 +270,20 @@ def _problems_of_doubt(checkpoint: Checkpoint) -> Iterator[str]:
         yield "has a rank, but nothing to order; add rollouts or leave it out."
     if not checkpoint.on_doubt and (checkpoint.doubt_within or checkpoint.doubt_cost is not None):
         yield "limits on_doubt, but has none; add on_doubt or leave the limit out."
+
+
+def problems_at_the_end(checkpoint: Checkpoint) -> Iterator[str]:
+    """Yield what makes no sense where a checkpoint stands at the end of a run, not at a step."""
+    if checkpoint.place is not Place.AFTER:
+        yield "is the end of the run: nothing comes after it; leave `place` out."
+    for key in ("confidence_below", "on_doubt", "rank", "covers", "spot_check"):
+        if getattr(checkpoint, key):
+            yield f"is the end of the run, which is no step; take {key} off."
+    if checkpoint.rollouts > 1:
+        yield "is the end of the run, which is no step; take rollouts off."
+    declared = checkpoint.on_deny != default_ladder(checkpoint.place)
+    if declared and any(isinstance(rung, Answer) for rung in checkpoint.on_deny):
+        yield "is the end of the run, which has no answer of its own; use Retry, Rollback or Stop."
 
 
 def _problems_of_time(checkpoint: Checkpoint) -> Iterator[str]:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, PrivateAttr, model_validator
 from hitl.canonical import content_hash
 from hitl.errors import ConfigurationError, NotBuilt, PolicyFileError, UnknownStep
 from hitl.models import JsonObject, Place, Record, RemedyKind
-from hitl.policy.checkpoint import Checkpoint, spoken
+from hitl.policy.checkpoint import DONE, Checkpoint, problems_at_the_end, spoken
 from hitl.policy.fields import Chance, built, fields_among
 from hitl.policy.files import policy_arguments, read_yaml, write_yaml
 from hitl.policy.functions import is_importable, reference, resolve
@@ -222,6 +222,12 @@ class EscalationPolicy(Record):
             if not is_of_tools(c.step) or any(matches_call(c.step, name, here) for name in calls)
         )
 
+    @property
+    def end(self) -> Checkpoint | None:
+        """The checkpoint of the run's end: the one called `done`, where no step is called so."""
+        named = (c for c in self.checkpoints if c.step == DONE)
+        return None if DONE in self._steps else next(named, None)
+
     def effects_of(self, step: str, *, calls: Collection[str] = ()) -> int:
         """Return how many side effects one execution of a step has.
 
@@ -307,7 +313,10 @@ class EscalationPolicy(Record):
         known = as_steps(steps)
         paths = {step.path for step in known}
         for checkpoint in self.checkpoints:
-            if not any(_stands(checkpoint, step) for step in known):
+            if checkpoint.step == DONE and DONE not in paths:
+                for problem in problems_at_the_end(checkpoint):
+                    raise ConfigurationError(f"Checkpoint {DONE!r} {problem}")
+            elif not any(_stands(checkpoint, step) for step in known):
                 if checkpoint.is_pattern:
                     raise ConfigurationError(unmatched(checkpoint.step, known))
                 raise UnknownStep(checkpoint.step, paths)
