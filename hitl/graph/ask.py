@@ -150,7 +150,7 @@ def _presentation(
     return Presentation(
         title=title,
         why=_why(attempt, found),
-        if_approved=fill(here.if_approved, fields) or _yes(place),
+        if_approved=fill(here.if_approved, fields) or _yes(place, found.choices),
         if_denied=fill(here.if_denied, fields) or if_denied(rungs),
         reasons=here.reasons,
         changes=_changes(attempt, update),
@@ -190,9 +190,11 @@ def _changes(attempt: Attempt, update: Any) -> tuple[FieldChange, ...]:
     return state_changes(task.session.state_before(task.facts), update, task.spec.appending)
 
 
-def _yes(place: Place) -> str:
+def _yes(place: Place, choices: int) -> str:
     if place is Place.BEFORE:
         return "The step runs now, with exactly this input."
+    if choices:
+        return f"Exactly this, the first of {choices}, is committed, and the run goes on."
     return "Exactly this is committed, and the run goes on."
 
 

@@ -78,7 +78,7 @@ def new_try(rung: Rung, said: Report, outcome: Ran | Exception) -> Try:
 
 @dataclass(frozen=True)
 class Other:
-    """Another rollout of the step that a person may choose."""
+    """Another try of the step that a person may choose."""
 
     number: int
     """Which of all tries it is, from 0."""
@@ -93,7 +93,7 @@ class Picked:
     ran: Ran
     found: Assessment
     others: tuple[Other, ...] = ()
-    """The other rollouts of the checkpoint that did not fail, best first."""
+    """With `rollouts`: the other tries that did not fail, best first."""
 
 
 def in_doubt(
@@ -124,9 +124,12 @@ class Ladder:
         attempt: The attempt.
         tries: What it began with; at least one.
         asks: Whether its body asked questions: then it is not tried again.
+        triable: Whether it is known to be a step that may be tried again.
     """
 
-    def __init__(self, attempt: Attempt, tries: list[Try], *, asks: bool = False) -> None:
+    def __init__(
+        self, attempt: Attempt, tries: list[Try], *, asks: bool = False, triable: bool = False
+    ) -> None:
         self._attempt = attempt
         self._asked: Escalate | None = None
         self._asks = asks
@@ -136,7 +139,7 @@ class Ladder:
         self._tries = tries
         self._graders: list[Critic | Judge] = []
         self._notes: list[str] = []
-        self._reason: str | None = None
+        self._reason: str | None = "" if triable else None
 
     def rank(self, tries: list[Try]) -> Generator[Asks, Any, None]:
         """Have the checkpoint's `rank` look at tries; one it cannot rank comes last."""
@@ -188,7 +191,7 @@ class Ladder:
             "settled_by": told(seen, chosen, self._notes),
         }
         if self._tries[0].rung == "rollout":
-            log |= {"rollout": chosen, "n_rollouts": self._here.rollouts}
+            log |= {"rollout": chosen, "n_rollouts": len(seen)}
         else:
             rest = []
         others = [(k, self._tries[k]) for k in rest if not self._tries[k].problem]

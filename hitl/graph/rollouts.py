@@ -45,7 +45,7 @@ def shots(attempt: Attempt, count: int) -> Generator[Asks, Any, Picked]:
         new_try("rollout", body.current.said, outcome)
         for body, outcome in zip(bodies, outcomes, strict=True)
     ]
-    ladder = Ladder(attempt, tries)
+    ladder = Ladder(attempt, tries, triable=True)
     yield from ladder.rank(tries)
     yield from ladder.climb()
     return ladder.outcome()

@@ -95,7 +95,7 @@ def best(tries: Sequence[Tried]) -> int:
     """Return the index of the try to go on with.
 
     One that did not fail, then the largest rank where there is one, then one that passes, then the
-    largest p, then the first.
+    largest p, then the most confident by itself, then the first.
     """
     return order(tries)[0]
 
@@ -105,9 +105,10 @@ def order(tries: Sequence[Tried]) -> list[int]:
     return sorted(range(len(tries)), key=lambda n: _worth(tries[n]), reverse=True)
 
 
-def _worth(tried: Tried) -> tuple[bool, float, bool, float]:
+def _worth(tried: Tried) -> tuple[bool, float, bool, float, float]:
     rank = float("-inf") if tried.rank is None else tried.rank
-    return not tried.problem, rank, tried.passes, _p(tried)
+    own = -1.0 if tried.confidence is None else tried.confidence
+    return not tried.problem, rank, tried.passes, _p(tried), own
 
 
 def told(tries: Sequence[Tried], chosen: int, notes: Sequence[str]) -> str:

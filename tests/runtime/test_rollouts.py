@@ -81,6 +81,7 @@ def test_all_are_shown_in_one_review_the_most_confident_first(tmp_path: Path) ->
         assert go_on(run).value["amount"] == 1
         found = row(app, run, "draft")
         assert (found.rollout, found.n_rollouts, found.winner, found.step_cost) == (1, 5, True, 5)
+        assert app.store.read(lambda r: r.label_counts(found.workflow, "draft")) == (1, 1)
         assert [t.right for t in found.tried] == [None, True, None, None, None]
         assert len(rows(app, run, "draft")) == 1
 
@@ -94,6 +95,8 @@ def test_a_yes_may_be_to_another_and_label_the_rest(tmp_path: Path) -> None:
         assert go_on(run).value["amount"] == 3
         found = row(app, run, "draft")
         assert (found.rollout, found.p, found.winner) == (3, 0.6, False)
+        counts = app.store.read(lambda r: r.label_counts(found.workflow, "draft"))
+        assert counts == (0, 0)  # no label of how often the best is right
         assert [t.right for t in found.tried] == [None, False, True, True, False]
 
 
@@ -129,6 +132,20 @@ def test_a_function_or_a_critic_may_rank_them(tmp_path: Path) -> None:
         tmp_path, line(draft=shot()), shots(confidence_below=0.9, on_doubt=[critic])
     ) as app:
         assert app.start({}).value["amount"] == 0
+
+
+def test_rollouts_in_doubt_go_on_up_the_ladder(tmp_path: Path) -> None:
+    def draft(state: Cheque) -> Any:
+        number = hitl.current().rollout
+        hitl.report(confidence=0.5 + number / 10)
+        return {"amount": number}
+
+    rules = shots(2, confidence_below=0.95, on_doubt=[Critic(lambda _: 0.6), Retry(2)])
+    with opened(tmp_path, line(draft=draft), rules) as app:
+        run = app.start({})
+        assert [t.rung for t in row(app, run, "draft").tried] == ["rollout"] * 2 + ["retry"] * 2
+        assert amount_of(only(run).proposal.arguments) == 3  # as likely by the critic, surer itself
+        assert only(run).presentation.choices == 4
 
 
 def test_ten_tries_by_tomorrow_each_of_five_rollouts(tmp_path: Path) -> None:
