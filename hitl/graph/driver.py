@@ -7,6 +7,7 @@ LangGraph would let through (a resume aimed at a gate, an old snapshot) is refus
 import asyncio
 import contextlib
 import logging
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from hitl.graph.lg import CHANNEL, EPOCH_KEY, SESSION_KEY, with_configurable
 from hitl.graph.rollback import find_target, roll_back
 from hitl.graph.saver import TURN_KEY, FencedSaver
 from hitl.graph.session import Session, Wiring
-from hitl.graph.signals import Halt, NeedsAttention, RollBack
+from hitl.graph.signals import Halt, Leaving, NeedsAttention, RollBack
 from hitl.graph.stopping import stopped_instead
 from hitl.graph.task import turn_standing
 from hitl.models import Mail, RunRecord, RunStatus
@@ -70,6 +71,8 @@ class Driver:
         self.saver = saver
         self.store = wiring.store
         self.leases = Leases(wiring.store, wiring.clock, LEASE)
+        self.leaving = threading.Event()
+        """Set when this process goes down: runs are given back at their next step."""
         self.snapshot_of: Callable[[RunnableConfig], StateSnapshot] = _not_bound
 
     # -- taking and giving back a run -----------------------------------------------------------
@@ -108,7 +111,7 @@ class Driver:
         self.leases.hold(run_id, epoch)
         now = self.wiring.clock()
         run, mail = self.store.read(lambda r: (r.run(run_id), r.mail(run_id, now=now)))
-        session = Session(self.wiring, run, epoch, self.saver.get_tuple)
+        session = Session(self.wiring, run, epoch, self.saver.get_tuple, self.leaving)
         ready = with_configurable(
             config, thread_id=run_id, **{SESSION_KEY: session, EPOCH_KEY: epoch}
         )
@@ -121,12 +124,11 @@ class Driver:
             yield advance
         except Halt as halt:
             advance.halted = halt
-        except GeneratorExit:
+        except (GeneratorExit, Leaving):
             self.give_back(advance)
             raise
         except BaseException as error:
-            advance.error = error
-            self._conclude(advance)
+            self._broke(advance, error)
             raise
         self._conclude(advance)
 
@@ -137,14 +139,24 @@ class Driver:
             yield advance
         except Halt as halt:
             advance.halted = halt
-        except (GeneratorExit, asyncio.CancelledError):
+        except (GeneratorExit, asyncio.CancelledError, Leaving):
             self.give_back(advance)
             raise
         except BaseException as error:
-            advance.error = error
-            await asyncio.to_thread(self._conclude, advance)
+            if self.leaving.is_set():  # no new threads any more
+                self._broke(advance, error)
+            else:
+                await asyncio.to_thread(self._broke, advance, error)
             raise
         await asyncio.to_thread(self._conclude, advance)
+
+    def _broke(self, advance: Advance, error: BaseException) -> None:
+        """Record an error as the run's end; not one that came of the interpreter going down."""
+        if self.leaving.is_set() and isinstance(error, RuntimeError):
+            self.give_back(advance)
+            raise Leaving from error
+        advance.error = error
+        self._conclude(advance)
 
     def give_back(self, advance: Advance) -> None:
         """Let the run go without recording an end: the caller went away, or was refused."""

@@ -1,7 +1,9 @@
-"""Driving asynchronous work to its end from a thread that has no event loop, or whose loop is busy."""
+"""Where work runs when the caller has no event loop for it, and what ends when Python does."""
 
 import asyncio
-from collections.abc import Coroutine
+import threading
+import weakref
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -19,3 +21,24 @@ def finish(work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run(work)
     with ThreadPoolExecutor(1, thread_name_prefix="hitl-loop") as threads:
         return threads.submit(asyncio.run, work).result()
+
+
+_ends: list[Callable[[], Callable[[], None] | None]] = []
+
+
+def before_python_ends(end: Callable[[], None]) -> None:
+    """Have a bound method called when the interpreter goes down, while threads can still be started.
+
+    `atexit` comes too late: by then executors refuse work, and a run that is being advanced in
+    another thread would fail for it. The method's object is not kept alive.
+    """
+    if not _ends:
+        # Private, but there is no public moment before executors close; it is how they learn of it.
+        threading._register_atexit(_end_all)  # type: ignore[attr-defined] # not in the stubs
+    _ends.append(weakref.WeakMethod(end))
+
+
+def _end_all() -> None:
+    for found in reversed(_ends):
+        if (end := found()) is not None:
+            end()

@@ -10,6 +10,7 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from hitl.graph.accuracy import Accuracy
 from hitl.graph.lg import ERROR, ERROR_SOURCE_NODE, INTERRUPT, RESUME, TaskFacts
+from hitl.graph.signals import Leaving
 from hitl.graph.stopping import StopWatch
 from hitl.lifecycle import moved
 from hitl.models import (
@@ -65,7 +66,12 @@ class Session:
     """The shared state of one advance. Lives as long as the lease it was opened under."""
 
     def __init__(
-        self, wiring: Wiring, run: RunRecord, epoch: int, stored: Callable[[Any], Any]
+        self,
+        wiring: Wiring,
+        run: RunRecord,
+        epoch: int,
+        stored: Callable[[Any], Any],
+        leaving: threading.Event,
     ) -> None:
         """Hold what the gates of one advance share.
 
@@ -74,8 +80,10 @@ class Session:
             run: The run.
             epoch: The lease's.
             stored: Returns the snapshot a config names; LangGraph's `get_tuple`.
+            leaving: Set when this process goes down.
         """
         self._stored = stored
+        self._leaving = leaving
         self.wiring = wiring
         self.run = run
         self.epoch = epoch
@@ -198,7 +206,13 @@ class Session:
         self._staged[task_id] = staged
 
     def forget(self, task_id: str) -> None:
-        """Drop what an earlier try of the same task staged."""
+        """Drop what an earlier try of the same task staged: it begins anew.
+
+        Raises:
+            Leaving: The process is going down; another one will run the task.
+        """
+        if self._leaving.is_set():
+            raise Leaving
         self._staged.pop(task_id, None)
 
     def adopt(self, task_id: str, checkpoint_ns: str) -> tuple[tuple[Work, ...], tuple[Write, ...]]:

@@ -43,6 +43,10 @@ class NeedsAttention(Halt):
     """What was approved is not what would be committed, or cannot be decided by itself."""
 
 
+class Leaving(GraphBubbleUp):
+    """The process is going down: the run is given back before its next step, and nothing is recorded."""
+
+
 def no_sentence(review: Review) -> str:
     """Return what a run's record says of a no: who, where and why."""
     decision = review.decision

@@ -13,9 +13,10 @@ from hitl.graph.driver import Driver
 from hitl.graph.entry import Entry, next_input
 from hitl.graph.guard import guarded
 from hitl.graph.lg import INITIATOR_KEY
-from hitl.graph.loops import finish
+from hitl.graph.loops import before_python_ends, finish
 from hitl.graph.saver import FencedSaver
 from hitl.graph.session import Wiring
+from hitl.graph.signals import Leaving
 from hitl.ids import new_id
 from hitl.models import RunStatus
 from hitl.reviews import ReviewQueue, ShadowReport, shadow_reports, stop_all
@@ -247,12 +248,13 @@ class Workflow:
             else:
                 for _ in self.graph.hitl_stream(entry, kwargs):
                     pass
-        except RunStopped:
+        except (RunStopped, Leaving):
             pass
         except HitlError:
             raise
         except Exception:
-            _log.exception("a step raised", extra={"run_id": entry.advance.session.run.id})
+            if not self._driver.leaving.is_set():
+                _log.exception("a step raised", extra={"run_id": entry.advance.session.run.id})
 
     # -- serving --------------------------------------------------------------------------------
 
@@ -265,6 +267,7 @@ class Workflow:
         """Advance parked runs in the background from now on."""
         if self._engine is None:
             self._engine = engine_for(self.store, self._wiring.clock, self.advance, self.queue)
+            before_python_ends(self._leave)
 
     def serve(
         self,
@@ -342,6 +345,13 @@ class Workflow:
         if self._give_back is not None:
             self._give_back()
             self._give_back = None
+
+
+    def _leave(self) -> None:
+        """Give runs under way back at their next step: the interpreter goes down."""
+        if self._engine is not None:
+            self._driver.leaving.set()
+            self.close()
 
 
 async def _exhaust(stream: AsyncIterator[Any]) -> None:
