@@ -346,7 +346,6 @@ class Workflow:
             self._give_back()
             self._give_back = None
 
-
     def _leave(self) -> None:
         """Give runs under way back at their next step: the interpreter goes down."""
         if self._engine is not None:
