@@ -118,3 +118,6 @@ __all__ = [
     "UnknownStep",
     "UnusableColumn",
 ]
+
+for _name in __all__:
+    globals()[_name].__module__ = __name__  # tracebacks name an error where users import it from
