@@ -51,7 +51,7 @@ class ShadowCheckpoint(Record):
     reasons: tuple[ShadowReason, ...]
     """The most frequent first; a gate may have several."""
     examples: tuple[ShadowExample, ...]
-    """The newest, three at most."""
+    """The newest that differ, three at most."""
     reviewer_minutes: float
 
 
@@ -159,7 +159,7 @@ def _checkpoint(
         would_ask=len(asked),
         share=len(asked) / len(rows),
         reasons=tuple(_reasons(asked)),
-        examples=tuple(_example(row) for row in asked[: -_EXAMPLES - 1 : -1]),
+        examples=tuple(_examples(asked)),
         reviewer_minutes=len(asked) * minutes,
     )
 
@@ -184,6 +184,12 @@ def _reason(fired: TriggerFired) -> str:
     if fired.kind in ("confidence", "reliability"):
         return f"{fired.kind.capitalize()} is below {fired.threshold}."
     return fired.sentence
+
+
+def _examples(asked: Sequence[GateRow]) -> Iterator[ShadowExample]:
+    newest = {row.summary: row for row in asked}
+    latest_first = sorted(newest.values(), key=lambda row: row.ts, reverse=True)
+    yield from map(_example, latest_first[:_EXAMPLES])
 
 
 def _example(row: GateRow) -> ShadowExample:

@@ -19,6 +19,52 @@ asked:   Pay EUR 43.00 to Alba & Sons? This checkpoint always asks.
 decided: approve
 run:     done, paid EUR 43.00 to Alba & Sons
 """,
+    "calendar_agent.py": """\
+low risk: Delete Old stand-up? This checkpoint always asks. approve
+high risk: Invite ceo@firm.example? ceo@firm.example is an executive. deny
+stopped: invited bo@firm.example, deleted Old stand-up
+""",
+    "shadow_mode.py": """\
+done, 0 reviews, 3 effects so far
+done, 0 reviews, 6 effects so far
+done, 0 reviews, 9 effects so far
+Workflow calendar in shadow mode, policy calendar 1 (bf9c727a7f73…).
+6 of 21 gates would have asked (29%), in 3 of 3 runs: about 6 reviewer minutes, at 1.0 each (assumed).
+tool:delete_* (before): 3 of 3 would ask (100%), about 3 min
+  3 × This checkpoint always asks.
+  e.g. calls: name: delete_event, args: event: Old stand-up
+tool:invite (before): 3 of 6 would ask (50%), about 3 min
+  3 × ceo@firm.example is an executive.
+  e.g. calls: name: invite, args: guest: ceo@firm.example, event: Retro
+model (after): 0 of 12 would ask (0%), about 0 min
+""",
+    "ten_tries_by_tomorrow.py": """\
+Mon 15:00  Invoices: deny too vague
+           offered for a no: Retry, 10 left, until 09:00 on 3 Mar, Stop the run
+Mon 15:30  Invoices for small shops: deny no number
+           offered for a no: Retry, 9 left, until 09:00 on 3 Mar, Stop the run
+Mon 16:00  Invoices for small shops in 3 minutes: deny no verb
+           offered for a no: Retry, 8 left, until 09:00 on 3 Mar, Stop the run
+Mon 16:30  Invoices for small shops in 3 minutes Get paid: approve
+           offered for a no: Retry, 7 left, until 09:00 on 3 Mar, Stop the run
+done: Invoices for small shops in 3 minutes Get paid
+Mon 16:30  Invoices: deny too vague
+           offered for a no: Retry, 10 left, until 09:00 on 3 Mar, Stop the run
+Tue 08:30  Invoices for small shops: deny no number
+           offered for a no: Stop the run
+stopped: ana denied step 'write' (no number).
+""",
+    "two_day_run.py": """\
+Monday    fetch
+Monday    analyse
+Monday    ended with -9
+Tuesday   analyse
+Tuesday   asks: Run step 'publish'
+Tuesday   ended with 0
+Wednesday publish
+Wednesday done: fetch on Monday, analyse on Tuesday, publish on Wednesday
+Wednesday ended with 0
+""",
 }
 
 
