@@ -245,25 +245,6 @@ def resume(
     command.resume(store, run_id, by=by, as_json=json)
 
 
-@policy.command("check")
-def policy_check(
-    *,
-    file: Annotated[str, typer.Argument(metavar="FILE", help="A policy in YAML.")],
-    target: Annotated[
-        str | None,
-        typer.Option("--app", metavar="MODULE:NAME", help="Check its steps against this graph."),
-    ] = None,
-    matches: Annotated[
-        bool, typer.Option("--matches", help="List what each checkpoint stands at; needs --app.")
-    ] = False,
-    json: Json = False,
-) -> None:
-    """Tell whether a policy can be used; exit code 1 when it cannot."""
-    from hitl.cli import policies
-
-    policies.check(file, target=target, as_json=json, matches=matches)
-
-
 @policy.command("show")
 def policy_show(
     *,

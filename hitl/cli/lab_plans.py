@@ -56,6 +56,8 @@ def sentences(found: Comparison) -> tuple[str, ...]:
         f" {found.let_pass} wrong ones pass.",
         f"Costs are in reviews: a silent error costs {found.silent_cost:g} unless its row says"
         " otherwise (--silent-cost).",
+        f"Per 100 runs it costs {found.difference.value:+.1f} reviews ({found.difference.low:+.1f} to"
+        f" {found.difference.high:+.1f}), silent errors included.",
         "Row by row it assumes that the policy doesn't change later inputs.",
     ]
     if found.beyond:

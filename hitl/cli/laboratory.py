@@ -39,6 +39,17 @@ ReviewMinutes = Annotated[
     typer.Option("--review-minutes", metavar="M", help="Minutes per review, where none was timed."),
 ]
 
+CHECK = """Tell whether a policy can be used; exit code 1 when it cannot.
+
+With --log also: whether its thresholds are still proven on that log, and whether it is worse than the
+policy that made the log; exit code 1 when one is not, or it is. For CI.
+
+Examples:
+
+  hitl policy check policy.yaml --app module:graph
+
+  hitl policy check --policy policy.yaml --log june.parquet --junit policy.xml
+"""
 EVALUATE = """Tell how often silent errors pass, and whether the right things are asked.
 
 Examples:
@@ -85,11 +96,71 @@ Example:
 
 def register(policy: typer.Typer) -> None:
     """Add the laboratory's commands to `hitl policy`."""
+    policy.command("check", help=CHECK)(check)
     policy.command("evaluate", help=EVALUATE)(evaluate)
     policy.command("certify", help=CERTIFY)(certify)
     policy.command("compare", help=COMPARE)(compare)
     policy.command("plan", help=PLAN)(plan)
     policy.command("export", help=EXPORT)(export)
+
+
+def check(
+    *,
+    file: Annotated[
+        str | None, typer.Argument(metavar="[FILE]", help="A policy in YAML.", show_default=False)
+    ] = None,
+    named: Annotated[
+        str | None, typer.Option("--policy", metavar="FILE", help="The same, as an option.")
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option("--app", metavar="MODULE:NAME", help="Check its steps against this graph."),
+    ] = None,
+    matches: Annotated[
+        bool, typer.Option("--matches", help="List what each checkpoint stands at; needs --app.")
+    ] = False,
+    log: Annotated[
+        str | None,
+        typer.Option("--log", metavar="FILE", help="Check its thresholds on this gate log, too."),
+    ] = None,
+    error_at_most: Alpha = 0.05,
+    sure: Sure = 0.95,
+    silent_cost: Annotated[
+        float, typer.Option("--silent-cost", min=0.0, help="What a silent error costs, in reviews.")
+    ] = 10.0,
+    junit: Annotated[
+        str | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML, with --log.")
+    ] = None,
+    markdown: Annotated[
+        str | None, typer.Option("--markdown", metavar="FILE", help="Write Markdown, with --log.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """See `CHECK`."""
+    if (file is None) == (named is None):
+        raise typer.BadParameter("Name one policy: hitl policy check FILE, or --policy FILE.")
+    chosen = file or named or ""
+    if log is None:
+        from hitl.cli import policies
+
+        if junit is not None or markdown is not None:
+            raise typer.BadParameter("--junit and --markdown report on a log; give it with --log.")
+        policies.check(chosen, target=target, as_json=json, matches=matches)
+        return
+    from hitl.cli import lab_check
+
+    if target is not None or matches:
+        raise typer.BadParameter("--app and --matches are about a graph; check the log by itself.")
+    lab_check.check(
+        chosen,
+        log,
+        alpha=error_at_most,
+        sure=sure,
+        silent_cost=silent_cost,
+        junit=junit,
+        markdown=markdown,
+        as_json=json,
+    )
 
 
 def evaluate(

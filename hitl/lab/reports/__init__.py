@@ -3,6 +3,7 @@
 from hitl.lab.reports.asking import Asking, Lag, Ranking, asking, lag, ranking
 from hitl.lab.reports.certifying import StepCertificate, certify_log, coin_sample
 from hitl.lab.reports.evaluation import Evaluation, Slice, evaluate
+from hitl.lab.reports.gating import Check, check_policy
 from hitl.lab.reports.html import evaluation_page
 from hitl.lab.reports.measuring import Measured, Position, Way, measured, way_of
 from hitl.lab.reports.people import Person, Workload, people, workload
@@ -21,6 +22,7 @@ __all__ = [
     "Aim",
     "Asking",
     "Change",
+    "Check",
     "Comparison",
     "Evaluation",
     "Lag",
@@ -38,6 +40,7 @@ __all__ = [
     "asking",
     "best_plan",
     "certify_log",
+    "check_policy",
     "coin_sample",
     "compare",
     "error_rate",

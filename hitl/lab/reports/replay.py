@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import norm
 
 from hitl.errors import EvidenceRefusal
 from hitl.lab.estimators import Estimate
@@ -74,6 +75,9 @@ class Comparison:
     beyond: int
     """Rows after a denied row that the candidate lets pass: their inputs would be others."""
     silent_cost: float
+    difference: Estimate
+    """What it costs more per 100 runs, in reviews, silent errors at their price; negative is a
+    saving. Runs are the unit; the normal interval."""
     changes: tuple[Change, ...]
     """Most costly first."""
     warnings: tuple[str, ...]
@@ -134,6 +138,7 @@ def compare(
         refusal=refusal,
         beyond=_beyond(rows, asked & ~asks & (wrong == 1.0)),
         silent_cost=silent_cost,
+        difference=_difference(rows, asks, silent_cost, delta),
         changes=tuple(sorted(changes, key=lambda c: -c.cost)),
         warnings=tuple(warnings),
     )
@@ -274,3 +279,20 @@ def _beyond(rows: GateLog, passed: np.ndarray) -> int:
         if denied:
             seen.add(run)
     return count
+
+
+def _difference(rows: GateLog, asks: np.ndarray, silent_cost: float, delta: float) -> Estimate:
+    """Return the mean extra cost per 100 runs, unbiased: labels of unasked rows by 1/propensity."""
+    asked, own = rows.flag("asked"), rows.number("silent_error_cost")
+    price = np.where(np.isnan(own), silent_cost, own)
+    drawn = asked | rows.flag("spot_check")
+    pi = np.where(asked, 1.0, np.maximum(rows.number("propensity_label"), 1e-12))
+    wrong = np.where(np.isnan(rows.number("wrong")), 1.0, rows.number("wrong"))
+    loss = price * np.where(drawn, wrong / pi, 0.0)
+    extra = np.where(asks & ~asked, 1.0 - loss, np.where(asked & ~asks, loss - 1.0, 0.0))
+    _, run = np.unique(rows.text("run_key"), return_inverse=True)
+    total = np.bincount(run, weights=extra)
+    stderr = 100.0 * float(total.std()) / math.sqrt(total.size)
+    value = 100.0 * float(total.mean())
+    reach = float(norm.ppf(1.0 - delta / 2.0)) * stderr
+    return Estimate(value, stderr, value - reach, value + reach)
