@@ -44,7 +44,10 @@ class Server:
         import uvicorn  # noqa: PLC0415 - only the serving process needs it
 
         config = uvicorn.Config(self.app, log_level="warning", access_log=False)
-        uvicorn.Server(config).run(sockets=[self.listener])
+        server = uvicorn.Server(config)
+        # Whoever waits for an answer is sent away then; the server would wait for them for ever.
+        self.app.state.is_ending = lambda: server.should_exit
+        server.run(sockets=[self.listener])
 
 
 def prepare(

@@ -1,7 +1,6 @@
 """How programs ask a person over HTTP: open a review, wait for its answer, change what is asked."""
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Annotated, TypeVar
@@ -54,18 +53,20 @@ def add_requests(v1: APIRouter, queue: ReviewQueue) -> None:
 
     @v1.get("/reviews/{review_id}", response_model=ReviewDetail)
     async def read_review(
-        review_id: str, wait: Annotated[float, Query(ge=0, le=MAX_WAIT)] = 0.0
+        request: Request, review_id: str, wait: Annotated[float, Query(ge=0, le=MAX_WAIT)] = 0.0
     ) -> Response:
         """Return a review; with `wait`, once it is not pending any more or that many seconds passed."""
-        return answer(detail(await _decided(queue, review_id, wait)))
+        return answer(detail(await _decided(queue, review_id, wait, _ending(request))))
 
     @v1.get("/reviews/{review_id}/events", response_class=StreamingResponse)
-    async def follow_review(review_id: str) -> Response:
+    async def follow_review(request: Request, review_id: str) -> Response:
         """Follow a review as server-sent events: `review` now and at each change, until it ends."""
         first = await _read(queue, review_id)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(
-            _events(queue, first), media_type="text/event-stream", headers=headers
+            _events(queue, first, _ending(request)),
+            media_type="text/event-stream",
+            headers=headers,
         )
 
 
@@ -77,31 +78,41 @@ def _in_their_name(request: Request, said: Said) -> Said:
     return said.model_copy(update={"by": actor(request, said.by, signed_in)})
 
 
+def _ending(request: Request) -> Callable[[], bool]:
+    """Return what tells whether the serving process goes down; nobody is kept waiting then."""
+    found: Callable[[], bool] = getattr(request.app.state, "is_ending", lambda: False)
+    return found
+
+
 async def _read(queue: ReviewQueue, review_id: str) -> Review:
     read: Callable[[str], Review] = queue.get
     return await run_in_threadpool(read, review_id)
 
 
-async def _decided(queue: ReviewQueue, review_id: str, wait: float) -> Review:
+async def _decided(
+    queue: ReviewQueue, review_id: str, wait: float, is_ending: Callable[[], bool]
+) -> Review:
     ends = time.monotonic() + wait
     while True:
         review = await _read(queue, review_id)
         left = ends - time.monotonic()
-        if review.status is not ReviewStatus.PENDING or left <= 0:
+        if review.status is not ReviewStatus.PENDING or left <= 0 or is_ending():
             return review
         await asyncio.sleep(min(_LOOK, left))
 
 
-async def _events(queue: ReviewQueue, review: Review) -> AsyncIterator[str]:
+async def _events(
+    queue: ReviewQueue, review: Review, is_ending: Callable[[], bool]
+) -> AsyncIterator[str]:
     said = ""
     quiet = time.monotonic()
     while True:
         state = f"{review.status} {review.proposal_hash}"
         if state != said:
             said, quiet = state, time.monotonic()
-            data = json.dumps(detail(review).model_dump(mode="json"))
+            data = detail(review).model_dump_json()
             yield f"event: review\nid: {review.status}-{review.proposal_hash[:12]}\ndata: {data}\n\n"
-        if review.status is not ReviewStatus.PENDING:
+        if review.status is not ReviewStatus.PENDING or is_ending():
             return
         if time.monotonic() - quiet >= _HEARTBEAT:
             quiet = time.monotonic()

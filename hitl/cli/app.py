@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from hitl.cli import auditing, laboratory
+from hitl.cli.options import DEFAULT_STORE, Json, Limit, StoreUrl
 from hitl.errors import ConfigurationError, HitlError
 
 app = typer.Typer(
@@ -27,14 +28,6 @@ laboratory.register(policy)
 app.add_typer(policy, name="policy")
 app.add_typer(db, name="db")
 app.add_typer(audit, name="audit")
-
-StoreUrl = Annotated[
-    str,
-    typer.Option("--store", envvar="HITL_STORE", metavar="URL", help="The store."),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-Limit = Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many at most.")]
-DEFAULT_STORE = "sqlite:///hitl.db"
 
 
 @app.callback(invoke_without_command=True)
@@ -219,16 +212,23 @@ def decide(
 @app.command()
 def stop(
     *,
-    run_id: Annotated[str, typer.Argument(metavar="RUN")],
+    run_id: Annotated[str | None, typer.Argument(metavar="[RUN]", show_default=False)] = None,
     by: Annotated[str, typer.Option(metavar="NAME", help="Who stops it.")],
+    workflow: Annotated[str | None, typer.Option(help="Every live run of this workflow.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every live run of the store.")] = False,
     reason: Annotated[str, typer.Option(help="Why; kept with the run.")] = "",
     store: StoreUrl = DEFAULT_STORE,
     json: Json = False,
 ) -> None:
-    """Stop a run: at once, or at its next step when it is being advanced."""
+    """Stop a run, or many: at once, or at the next step of those being advanced."""
     from hitl.cli import runs as command
 
-    command.stop(store, run_id, by=by, reason=reason, as_json=json)
+    if [run_id is not None, workflow is not None, every].count(True) != 1:
+        raise typer.BadParameter("Name one: hitl stop RUN, --workflow NAME, or --all.")
+    if run_id is not None:
+        command.stop(store, run_id, by=by, reason=reason, as_json=json)
+    else:
+        command.stop_many(store, workflow=workflow, by=by, reason=reason, as_json=json)
 
 
 @app.command()

@@ -5,11 +5,7 @@ from typing import Annotated
 
 import typer
 
-StoreUrl = Annotated[
-    str, typer.Option("--store", envvar="HITL_STORE", metavar="URL", help="The store.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-DEFAULT_STORE = "sqlite:///hitl.db"
+from hitl.cli.options import DEFAULT_STORE, Json, StoreUrl
 
 
 def register(audit: typer.Typer) -> None:

@@ -8,7 +8,7 @@ import typer
 from hitl.cli.lab import Source, allowed, progress
 from hitl.cli.terminal import console, print_json, say, table, visible
 from hitl.errors import EvidenceRefusal
-from hitl.lab.planner import Plan
+from hitl.lab.planner import GraphPlan, Plan
 from hitl.lab.reports import Aim, Change, Comparison, Planned, compare, plain, plan_log, workload
 from hitl.policy import EscalationPolicy
 
@@ -193,11 +193,9 @@ def _print(found: Planned, text: str) -> None:
     typer.echo(visible(text, keep="\n"), nl=False)
 
 
-def _plan_row(name: str, asked: tuple[object, ...], plan: "Plan | object") -> tuple[object, ...]:
-    cost, right = getattr(plan, "expected_cost", 0.0), getattr(plan, "p_right", 0.0)
-    gates = getattr(plan, "gates", ())
+def _plan_row(name: str, asked: tuple[object, ...], plan: Plan | GraphPlan) -> tuple[object, ...]:
     where = ", ".join(map(str, asked)) or "nowhere"
-    return name, where, len(gates), f"{cost:.2f}", f"{right:.2%}"
+    return name, where, len(plan.gates), f"{plan.expected_cost:.2f}", f"{plan.p_right:.2%}"
 
 
 def picture(found: Planned) -> str:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import typer
 
-DEFAULT_STORE = "sqlite:///hitl.db"
+from hitl.cli.options import DEFAULT_STORE, Json
 
 Store = Annotated[
     str, typer.Option("--store", envvar="HITL_STORE", metavar="URL", help="Read this store's log.")
@@ -28,7 +28,6 @@ NotWrong = Annotated[
         "--not-wrong", metavar="REASON", help="A reason that does not mean wrong; repeatable."
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Alpha = Annotated[
     float,
     typer.Option("--error-at-most", metavar="SHARE", help="Tolerated share of silent errors."),

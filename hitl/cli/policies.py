@@ -1,6 +1,6 @@
 """`hitl policy`: check, show and draft escalation policies."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import typer
@@ -8,11 +8,12 @@ import typer
 from hitl.cli.loading import load
 from hitl.cli.terminal import console, print_json, say, table, visible
 from hitl.errors import ConfigurationError, HitlError
-from hitl.graph.seam import compiled, nodes
+from hitl.graph.seam import compiled
 from hitl.graph.shapes import shapes
 from hitl.models import JsonObject
 from hitl.policy import Checkpoint, EscalationPolicy, Match, Step
 from hitl.runtime import Workflow
+from hitl.runtime.defaults import default_policy, marked_steps, marked_tools
 
 
 def check(file: str, *, target: str | None, as_json: bool, matches: bool = False) -> None:
@@ -63,22 +64,31 @@ def show(file: str, *, as_json: bool) -> None:
 
 def draft(target: str) -> None:
     """Print a first policy for a graph: ask before its effects, spot-check the rest."""
-    graph = _graph(target)
-    found = list(nodes(graph))
-    effects = [n.path for n in found if (n.graph.nodes[n.name].metadata or {}).get("effect")]
+    steps = shapes(_graph(target))
+    first = default_policy(steps)
     policy = EscalationPolicy(
         "draft",
         reliability_below=0.70,
-        spot_check=0.02,
-        checkpoints=[Checkpoint(p, place="before", always=True, risk="high") for p in effects],
+        spot_check=first.spot_check,
+        checkpoints=[c.model_copy(update={"risk": "high"}) for c in first.checkpoints],
     )
     typer.echo(visible(policy.to_yaml(), keep="\n"), nl=False)
-    others = [n.path for n in found if n.path not in effects]
-    if not effects:
-        say('# No step has metadata={"effect": True}; add a checkpoint for each one that acts:')
-        say("#   - {step: NAME, place: before, always: true, risk: high}")
-    if others:
-        say(f"# Steps without a checkpoint: {', '.join(others)}")
+    for line in _left_out(steps):
+        say(f"# {line}")
+
+
+def _left_out(steps: Sequence[Step]) -> Iterator[str]:
+    """Yield what a first policy asks nobody about, for its reader to look through."""
+    acting, asked = set(marked_steps(steps)), set(marked_tools(steps))
+    if not acting and not asked:
+        yield 'No step or tool has metadata={"effect": True}; add a checkpoint for each that acts:'
+        yield "  - {step: NAME, place: before, always: true, risk: high}"
+        yield '  - {step: "tool:NAME", always: true, risk: high}'
+    if others := [step.path for step in steps if step.path not in acting]:
+        yield f"Steps without a checkpoint: {', '.join(others)}"
+    for step in steps:
+        if unasked := [tool.name for tool in step.tools if tool.name not in asked]:
+            yield f"Tools of {step.path!r} that nobody is asked about: {', '.join(unasked)}"
 
 
 def _print(policy: EscalationPolicy) -> None:
@@ -87,7 +97,7 @@ def _print(policy: EscalationPolicy) -> None:
     say(f"Ask when reliability is below {floor:.2f}." if floor else "No floor for reliability.")
     say(f"Spot checks: {policy.spot_check:.1%} of steps, {policy.spot_check_runs:.1%} of runs.")
     if policy.checkpoints:
-        columns = ("checkpoint", "place", "asks", "on a no", "due in", "risk")
+        columns = ("checkpoint", "place", "asks", "on doubt", "on a no", "due in", "risk")
         console().print(table(columns, (_row(each) for each in policy.checkpoints)))
 
 
@@ -96,10 +106,18 @@ def _row(checkpoint: Checkpoint) -> tuple[object, ...]:
         checkpoint.step,
         checkpoint.place.value,
         ", ".join(_triggers(checkpoint)) or "when the policy does",
+        ", ".join(_first(checkpoint)),
         ", ".join(rung.kind.value for rung in checkpoint.on_deny),
         checkpoint.due_in,
         checkpoint.risk,
     )
+
+
+def _first(checkpoint: Checkpoint) -> Iterator[str]:
+    """Yield what the step does by itself before a person is asked."""
+    if checkpoint.rollouts > 1:
+        yield f"{checkpoint.rollouts} rollouts"
+    yield from (rung.kind for rung in checkpoint.on_doubt)
 
 
 def _triggers(checkpoint: Checkpoint) -> Iterator[str]:

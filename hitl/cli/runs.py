@@ -7,7 +7,7 @@ from hitl.cli.terminal import console, print_json, say, share, table, when
 from hitl.cli.words import statuses
 from hitl.client import RunPage
 from hitl.models import RunRecord, RunStatus
-from hitl.reviews import RunTimeline, TimelineStep
+from hitl.reviews import RunTimeline, TimelineStep, stop_all
 
 
 def list_all(
@@ -52,6 +52,18 @@ def stop(url: str, run_id: str, *, by: str, reason: str, as_json: bool) -> None:
     with deciding(url) as queue:
         run = queue.stop(run_id, by=by, reason=reason)
     _tell_of(run, as_json=as_json)
+
+
+def stop_many(url: str, *, workflow: str | None, by: str, reason: str, as_json: bool) -> None:
+    """Stop every run that is running or waiting, of one workflow or of all."""
+    with deciding(url) as queue:
+        stopped = stop_all(queue, workflow=workflow, by=by, reason=reason)
+    if as_json:
+        print_json({"runs": [run.model_dump(mode="json") for run in stopped]})
+        return
+    for run in stopped:
+        _tell_of(run, as_json=False)
+    say(f"{len(stopped)} runs were stopped, or stop at their next step.")
 
 
 def resume(url: str, run_id: str, *, by: str, as_json: bool) -> None:

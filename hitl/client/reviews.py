@@ -88,7 +88,7 @@ class ReviewClient:
             except ServerUnreachable:
                 if clock.is_over:
                     raise
-                time.sleep(min(1.0, clock.span))
+                time.sleep(min(1.0, clock.span))  # a server that is gone keeps nobody waiting
                 continue
             if review.status is not ReviewStatus.PENDING or clock.is_over:
                 return review

@@ -128,6 +128,7 @@ def _try(spec: GateSpec, body: RunBody) -> Ran | Exception:
 
 
 async def _atry(spec: GateSpec, body: RunBody) -> Ran | Exception:
+    """See `_try`."""
     try:
         return await _arun(spec, body)
     except Exception as problem:
@@ -142,6 +143,7 @@ def _survived(problem: Exception) -> Exception:
 
 
 def _said(ask: Opine) -> Said:
+    """Return what a function said, or what it raised: an opinion that failed is one that is missing."""
     started = time.perf_counter()
     try:
         with running(ask.current):

@@ -124,11 +124,8 @@ class _End:
         row = self._row(verdict, arguments)
         asks = isinstance(verdict, Escalate) and not session.wiring.shadow
         if not asks:
-            seen = session.wiring.store.read(lambda r: r.gates(session.run.id, live_only=True))
-            known = any(r.task_id == row.task_id for r in seen)
             passed = row.model_copy(update={"committed_at": self._now})
-            if not known:
-                session.wiring.store.write(lambda t: self._log(t, passed))
+            session.wiring.store.write(lambda t: self._log(t, passed))
             return False
         opened = self._opened(row, arguments, elided)
         session.wiring.store.write(lambda t: self._open(t, opened))
@@ -142,8 +139,11 @@ class _End:
         executed(stored.review_id)(t)
 
     def _log(self, t: Transaction, row: GateRow) -> None:
+        """Write the row, unless an earlier advance that got this far did."""
         t.check_epoch(self._session.run.id, self._session.epoch)
-        t.put_gate(row)
+        last = t.last_visit(row.run_id, DONE, row.name.place, shards=range(1))
+        if last is None or last[1] != self._snapshot:
+            t.put_gate(row)
 
     def _open(self, t: Transaction, opened: tuple[Review, StoredProposal, GateRow]) -> None:
         t.check_epoch(self._session.run.id, self._session.epoch)
@@ -197,9 +197,11 @@ class _End:
             action="ask" if asked else "act",
             triggers=verdict.triggers,
             propensity_ask=float(asked),
-            propensity_label=float(asked),
+            propensity_label=float(asked and not wiring.shadow),
             audit_stratum=f"{wiring.policy.name}/{DONE}/end",
             summary=one_line(arguments["output"]),
+            checkpoint=DONE,
+            shadow=wiring.shadow,
         )
 
     def _opened(

@@ -258,8 +258,12 @@ def is_async_only(body: Runnable[Any, Any]) -> bool:
 
 
 def shallow_copy(graph: Pregel[Any, Any, Any, Any]) -> Pregel[Any, Any, Any, Any]:
-    """Return a copy of a compiled graph whose nodes and channels can be replaced."""
+    """Return a copy of a compiled graph whose nodes and channels can be replaced.
+
+    Its cache policy, which holds for nodes without one, is stripped as theirs are.
+    """
     new = copy.copy(graph)
+    new.cache_policy = None
     new.nodes = dict(graph.nodes)
     new.channels = dict(graph.channels)
     return new

@@ -35,6 +35,7 @@ def before_python_ends(end: Callable[[], None]) -> None:
     if not _ends:
         # Private, but there is no public moment before executors close; it is how they learn of it.
         threading._register_atexit(_end_all)  # type: ignore[attr-defined] # not in the stubs
+    _ends[:] = [each for each in _ends if each() is not None]
     _ends.append(weakref.WeakMethod(end))
 
 

@@ -182,7 +182,8 @@ def _unknown(graph: Graph, wiring: Wiring) -> Iterator[str]:
 def _uncached(graph: Graph) -> Iterator[str]:
     """Tell whose cache is not used: it would replay one run's yes in another."""
     for node in nodes(graph):
-        if node.graph.nodes[node.name].cache_policy is not None:
+        own = node.graph.nodes[node.name].cache_policy
+        if own is not None or node.graph.cache_policy is not None:
             yield f"The cache policy of step {node.path!r} is not used; cache inside the step instead."
 
 

@@ -18,7 +18,7 @@ _TAG = "tag:"
 _TOOL = "tool:"
 
 EFFECT = "effect"
-"""The tag of steps and tools that change something outside of the run."""
+"""The tag, or the key that is True in the metadata, of steps and tools that act on the world."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """The stop button: a run ends before its next step, by a person's order, and may be resumed."""
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from hitl.audit import entry
 from hitl.errors import RunRefusal
@@ -12,14 +12,30 @@ from hitl.models import REQUESTS, JsonObject, MailKind, ReviewStatus, RunRecord,
 from hitl.ports import Transaction
 from hitl.reviews.closing import supersede
 
-if TYPE_CHECKING:
-    from hitl.reviews.queue import ReviewQueue
-
 _MOMENT = timedelta(seconds=30)
 """A lease that is given back in the same transaction."""
 
 _LIVE = (RunStatus.RUNNING, RunStatus.WAITING)
 _PAGE = 200
+
+
+class Stoppable(Protocol):
+    """What runs are stopped through: the queue of this process, or of another."""
+
+    def runs(
+        self,
+        *,
+        workflow: str | None = None,
+        status: Sequence[RunStatus] = (),
+        limit: int = 50,
+        before: str | None = None,
+    ) -> list[RunRecord]:
+        """See `ReviewQueue.runs`."""
+        ...
+
+    def stop(self, run_id: str, *, by: str, reason: str = "") -> RunRecord:
+        """See `ReviewQueue.stop`."""
+        ...
 
 
 def stop(t: Transaction, run_id: str, *, by: str, reason: str, now: datetime) -> RunRecord:
@@ -84,7 +100,7 @@ def resume(t: Transaction, run_id: str, *, by: str, now: datetime) -> RunRecord:
 
 
 def stop_all(
-    queue: "ReviewQueue", *, workflow: str | None = None, by: str, reason: str = ""
+    queue: Stoppable, *, workflow: str | None = None, by: str, reason: str = ""
 ) -> list[RunRecord]:
     """Stop every run that is running or waiting, of one workflow or of all, and return them.
 
@@ -99,7 +115,7 @@ def stop_all(
     ]
 
 
-def _live(queue: "ReviewQueue", workflow: str | None, status: Collection[RunStatus]) -> list[str]:
+def _live(queue: Stoppable, workflow: str | None, status: Sequence[RunStatus]) -> list[str]:
     found: list[str] = []
     before: str | None = None
     while page := queue.runs(workflow=workflow, status=status, limit=_PAGE, before=before):
@@ -108,7 +124,7 @@ def _live(queue: "ReviewQueue", workflow: str | None, status: Collection[RunStat
     return found
 
 
-def _stop_if_live(queue: "ReviewQueue", run_id: str, *, by: str, reason: str) -> list[RunRecord]:
+def _stop_if_live(queue: Stoppable, run_id: str, *, by: str, reason: str) -> list[RunRecord]:
     try:
         return [queue.stop(run_id, by=by, reason=reason)]
     except RunRefusal:

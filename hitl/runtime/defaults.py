@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 
 from hitl.policy import Checkpoint, EscalationPolicy, Step
+from hitl.policy.patterns import EFFECT
 
-EFFECT = "effect"
-"""The tag, or the key that is True in the metadata, of steps and tools that act on the world."""
 SPOT_CHECKS = 0.02
 
 

@@ -125,6 +125,14 @@ def test_a_draft_asks_before_effects_and_can_be_used(
     assert "# Steps without a checkpoint: read" in said.out
 
 
+def test_a_draft_knows_tools_and_says_which_are_left_out(hitl: Command) -> None:
+    said = hitl("policy", "init", "tests.firstday.test_patterns_in_graphs:graph")
+
+    policy = EscalationPolicy.from_yaml(said.out)
+    assert [(c.step, c.risk) for c in policy.checkpoints] == [("tool:tag:effect", "high")]
+    assert "# Tools of 'tools' that nobody is asked about: search" in said.out
+
+
 @pytest.mark.parametrize(
     ("target", "sentence"),
     [

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -41,6 +42,37 @@ def test_a_store_alone_shows_its_queue(shop: Shop) -> None:
     assert shop.plain.id in page.text
     assert "no run is advanced here" in err
     assert code == 0
+
+
+@pytest.mark.parametrize("way", ["?wait=60", "/events"])
+def test_it_ends_at_once_although_a_program_waits_for_an_answer(
+    shop: Shop, tmp_path: Path, way: str
+) -> None:
+    waited: list[float] = []
+
+    def wait(origin: str, token: str) -> None:
+        with httpx.stream(
+            "GET",
+            f"{origin}/v1/reviews/{shop.plain.id}{way}",
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=PATIENCE,
+        ) as answer:
+            began = time.monotonic()
+            answer.read()
+            waited.append(time.monotonic() - began)
+
+    with serving("--store", shop.url) as server:
+        held = holder(shop.url)
+        assert held is not None
+        thread = threading.Thread(target=wait, args=(server.origin, held.token))
+        thread.start()
+        time.sleep(1.0)
+        code, _ = server.end(signal.SIGINT)
+        thread.join(PATIENCE)
+
+    assert code == 0
+    assert waited
+    assert waited[0] < 30
 
 
 def test_without_the_token_the_pages_are_closed(shop: Shop) -> None:

@@ -80,12 +80,15 @@ def test_reliability_is_reckoned_along_the_run_once_the_policies_part() -> None:
 def test_what_cannot_be_replayed_is_taken_as_logged_or_refused() -> None:
     rows = [record(0, triggers="rule", asked=True, propensity_label=1.0, **FLAT), record(1, **FLAT)]
     ruled = EscalationPolicy("r", checkpoints=[Checkpoint("read", rule=str)])
+    doubting = EscalationPolicy("d", checkpoints=[Checkpoint("read", rollouts=2)])
     tagged = EscalationPolicy("t", checkpoints=[Checkpoint("tag:effect", always=True)])
 
     found = compare(GateLog.of(rows), ruled, silent_cost=1.0)
 
     assert found.asked_candidate == 1
     assert any("rule can't be replayed" in each for each in found.warnings)
+    told = compare(GateLog.of(rows), doubting, silent_cost=1.0).warnings
+    assert any("on_doubt and rollouts can't be replayed" in each for each in told)
     with pytest.raises(EvidenceRefusal, match="'tag:effect' can't be replayed"):
         compare(GateLog.of(rows), tagged, silent_cost=1.0)
 

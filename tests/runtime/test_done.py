@@ -134,6 +134,17 @@ def test_a_step_called_done_is_just_a_step(tmp_path: Path) -> None:
         assert len(run.reviews(pending=False)) == 1
 
 
+def test_in_shadow_mode_the_end_is_logged_and_nobody_is_asked(tmp_path: Path) -> None:
+    graph = line(a=writes(amount=1))
+    with opened(tmp_path, graph, policy(always("done")), mode="shadow") as app:
+        run = app.start({})
+        told = row(app, run, "done")
+        assert run.status is RunStatus.DONE
+        assert (told.action, told.shadow, told.propensity_label) == ("ask", True, 0.0)
+        (asked,) = [c for c in app.shadow_report().checkpoints if c.would_ask]
+        assert (asked.checkpoint, asked.gates) == ("done", 1)
+
+
 @pytest.mark.parametrize(
     "options",
     [

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from langgraph.cache.memory import InMemoryCache
+from langgraph.func import entrypoint
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import CachePolicy, RetryPolicy
 
@@ -203,6 +204,26 @@ def test_t04_a_cache_does_not_replay_another_runs_yes(tmp_path: Path) -> None:
         assert second.status is RunStatus.WAITING
         assert [row.verified for row in rows(app, second)] == [False]
         assert calls == ["read", "read"]
+
+
+def test_t04_nor_does_the_cache_of_a_whole_workflow(tmp_path: Path) -> None:
+    calls: list[str] = []
+
+    @entrypoint(cache=InMemoryCache(), cache_policy=CachePolicy())
+    def flow(state: dict[str, int]) -> dict[str, int]:
+        calls.append("flow")
+        return {"paid": state["amount"]}
+
+    with opened(tmp_path, flow, policy(always("flow"))) as app:
+        first = app.start({"amount": 1})
+        approve(app, only(first))
+        go_on(first)
+        second = app.start({"amount": 1})
+
+        assert first.status is RunStatus.DONE
+        assert second.status is RunStatus.WAITING
+        assert calls == ["flow", "flow"]
+        assert "The cache policy of step 'flow' is not used" in app.notes[0]
 
 
 def test_t05_a_denied_subgraph_runs_again_instead_of_returning_what_it_had(tmp_path: Path) -> None:

@@ -155,6 +155,11 @@ def _unreplayable(candidate: EscalationPolicy, log: GateLog) -> Iterator[str]:
             )
         if not checkpoint.is_pattern and name not in steps:
             yield f"Checkpoint {name!r} names no step of this log."
+        if checkpoint.on_doubt or checkpoint.rollouts > 1:
+            yield (
+                f"Checkpoint {name!r}: on_doubt and rollouts can't be replayed; what they would settle"
+                " without a person is counted as asked."
+            )
         kept = [key for key in AS_LOGGED if getattr(checkpoint, key) is not None]
         if kept:
             yield (
