@@ -38,6 +38,13 @@ class CurveStep:
     verified_by: str = ""
     reset_basis: str = ""
     waiting: bool = False
+    is_end: bool = False
+    """Whether it is the end of the run, which has no p of its own."""
+
+    @property
+    def p_words(self) -> str:
+        """The step's p as it is read; empty at the end of a run."""
+        return "" if self.is_end else probability(self.p)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,13 +231,17 @@ class _Plot:
         marks = [self._dot((x, curve.now), f"pt {tone}", words)]
         text = "badt halo" if curve.below_floor else "k halo"
         if not step.verified_by:
-            marks.append(self._text((x, curve.now), words, text, "end", dx=-9, dy=17))
+            below = self._below(curve.now, 17)
+            marks.append(self._text((x, curve.now), words, text, "end", dx=-9, dy=below))
         if curve.now - curve.unaided > 0.15:
             ghost = f"{probability(curve.unaided)} if nobody had checked"
-            low = curve.unaided - self.low < 0.15 * (1 - self.low)  # below is the axis
-            dy = -8 if low else 16
-            marks.append(self._text((x, curve.unaided), ghost, "halo", "end", dx=-6, dy=dy))
+            below = self._below(curve.unaided, 16)
+            marks.append(self._text((x, curve.unaided), ghost, "halo", "end", dx=-6, dy=below))
         return marks
+
+    def _below(self, y: float, dy: int) -> int:
+        """Return how far under `y` a label stands; over it where the axis is too near."""
+        return -8 if y - self.low < 0.15 * (1 - self.low) else dy
 
     def xlabels(self) -> list[str]:
         first, n = self.curve.first, len(self.steps)

@@ -97,6 +97,7 @@ def _curve_step(step: TimelineStep, siblings: _Siblings, unaided: float) -> Curv
         verified_by=plain(decided_by, _LABEL) if gate.verified and not waiting else "",
         reset_basis=review.presentation.reset_basis if review else "assumed",
         waiting=waiting,
+        is_end=gate.is_of_the_end,
     )
 
 

@@ -204,13 +204,19 @@ def _head(review: Review, *, now: datetime) -> Head:
         risk_words=_RISKS[review.risk],
         workflow=review.workflow,
         step=review.name.step,
-        place_words=_PLACES[review.name.place] if review.blocking else "already committed",
+        place_words=_place_words(review),
         attempt=review.attempt,
         due=phrases.due(review.due_at, now),
         heat=heat_of(review.due_at, now),
         spot_check=not review.blocking,
         question=review.name.place is Place.QUESTION,
     )
+
+
+def _place_words(review: Review) -> str:
+    if review.is_of_the_end:
+        return "the run's output; its steps are committed"
+    return _PLACES[review.name.place] if review.blocking else "already committed"
 
 
 def hold_of(review: Review, *, reviewer: str, fence: str, now: datetime) -> Hold:

@@ -124,7 +124,7 @@ def _line(step: TimelineStep, number: int) -> Line:
         place=_PLACES[gate.name.place],
         attempt=gate.attempt,
         summary=gate.summary,
-        p=phrases.probability(gate.p),
+        p="" if gate.is_of_the_end else phrases.probability(gate.p),
         basis=phrases.rests_on_short(gate.confidence_kind),
         reliability=phrases.probability(gate.reliability_after) if step.is_live else "",
         state=state,

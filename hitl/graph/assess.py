@@ -170,7 +170,7 @@ def _total(own: float | None, others: float) -> float | None:
 
 
 def _signal(said: Opinion) -> Signal:
-    took = "" if said.seconds is None else f"{said.seconds:.2g} s"
+    took = "" if said.seconds is None or said.seconds < 0.05 else f"{said.seconds:.1f} s"
     costs = "" if said.cost is None else f"cost {said.cost:g}"
     detail = ", ".join(part for part in (said.problem, took, costs) if part)
     return Signal(name=f"{said.kind} {said.name}", kind="noisy", score=said.p, detail=detail)

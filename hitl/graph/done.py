@@ -33,6 +33,7 @@ from hitl.models import (
     StoredProposal,
     Verdict,
 )
+from hitl.models.reviews import END_TASK
 from hitl.policy import Checkpoint, Escalate, GateFacts, Pass, gate
 from hitl.policy.checkpoint import DONE
 from hitl.ports import Transaction
@@ -70,7 +71,7 @@ def waits_at_the_end(session: Session, snapshot: StateSnapshot, standing: Standi
 
 def is_of_the_end(key: ProposalKey) -> bool:
     """Return whether a stored proposal is the output of a run, not of a step."""
-    return key.task_id.startswith(f"{DONE}:")
+    return key.task_id.startswith(END_TASK)
 
 
 def _follow(review: Review) -> None:
@@ -110,7 +111,7 @@ class _End:
         """Where the output is kept: the snapshot is in it, so that it is of this very state."""
         return ProposalKey(
             run_id=self._session.run.id,
-            task_id=f"{DONE}:{self._snapshot}",
+            task_id=f"{END_TASK}{self._snapshot}",
             place=Place.AFTER,
             attempt=1,
         )

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime
 
-from hitl.models.reviews import Signal, StepName, TriggerFired
+from hitl.models.reviews import END_TASK, Signal, StepName, TriggerFired
 from hitl.models.words import ConfidenceKind, Covers, Probability, Record
 
 
@@ -135,6 +135,11 @@ class GateRow(Record):
     undone_at: AwareDatetime | None = None
     superseded_by: str | None = None
     """The decision whose rollback undid it."""
+
+    @property
+    def is_of_the_end(self) -> bool:
+        """Whether it is the gate at a run's end, which adds no step."""
+        return self.task_id.startswith(END_TASK)
 
 
 class Outcome(Record):

@@ -43,6 +43,10 @@ FAN_OUT = 100_000
 """Tasks of one Send fan-out that are told apart; see `StepName.shard`."""
 
 
+END_TASK = "done:"
+"""What the task id at the end of a run begins with: it names a snapshot, and no task of the graph."""
+
+
 class StepName(Record):
     """Which execution of which step: the owner of rungs, budgets and denials.
 
@@ -241,3 +245,8 @@ class Review(Record):
     """Who has claimed it."""
     claim_fence: str | None = None
     claimed_until: AwareDatetime | None = None
+
+    @property
+    def is_of_the_end(self) -> bool:
+        """Whether it is about a run's output once all steps are committed, not about one step."""
+        return self.task_id.startswith(END_TASK)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from html import escape
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 640, 300, 64, 44, 12, 16
-COLOURS = ("#1f5fa8", "#b3261e", "#2e7d32", "#8a5a00")
+COLOURS = ("#2f78c4", "#d0453a", "#2e8b57", "#a8741a")
+"""Seen on white and on black; words are in the page's own colour."""
 _MOST_ROWS = 40
 
 
@@ -36,7 +37,7 @@ def line_chart(title: str, *, x: str, y: str, lines: Sequence[Line]) -> str:
     high = max((v for line in lines for v in line.y), default=1.0) or 1.0
     drawn = [_axes(wide, high, x, y)]
     drawn += [
-        _line(line, wide, high, COLOURS[n % len(COLOURS)], 20 + 16 * n)
+        _line(line, wide, high, COLOURS[n % len(COLOURS)], TOP + 26 + 16 * n)
         for n, line in enumerate(lines)
     ]
     rows = [
@@ -83,7 +84,8 @@ def _figure(
     label = escape(title)
     return (
         f"<figure><figcaption>{label}</figcaption>"
-        f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{label}">{drawn}</svg>'
+        f'<svg viewBox="0 0 {WIDTH} {height}" fill="currentColor" role="img"'
+        f' aria-label="{label}">{drawn}</svg>'
         f"<details><summary>Show as table</summary>{html_table(columns, rows)}</details></figure>"
     )
 
@@ -114,8 +116,9 @@ def _line(line: Line, wide: float, high: float, colour: str, legend: int) -> str
     else:
         joined = " ".join(f"{a:.1f},{b:.1f}" for a, b in points)
         drawn = f'<polyline points="{joined}" fill="none" stroke="{colour}" stroke-width="2"/>'
-    name = f'<text x="{WIDTH - RIGHT}" y="{legend}" text-anchor="end" fill="{colour}">'
-    return f"{drawn}{name}{escape(line.name)}</text>"
+    key = f'<rect x="{LEFT + 6}" y="{legend - 9}" width="10" height="10" fill="{colour}"/>'
+    name = f'<text x="{LEFT + 22}" y="{legend}">{escape(line.name)}</text>'
+    return f"{drawn}{key}{name}"
 
 
 def _along(value: float, most: float, left: int) -> float:

@@ -8,10 +8,10 @@ from hitl.lab.reports.evaluation import Evaluation, Slice
 from hitl.lab.reports.words import COLUMNS, PERSON_COLUMNS, person_row, sentences, slice_rows
 
 _STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#1b1b1b}
-table{border-collapse:collapse;display:block;overflow-x:auto}
+body{font:15px/1.5 system-ui,sans-serif;max-width:84rem;margin:2rem auto;padding:0 1rem;color:#1b1b1b}
+table{border-collapse:collapse;display:block;overflow-x:auto;font-size:14px}
 th,td{padding:.3rem .6rem;text-align:left;border-bottom:1px solid #ddd;white-space:nowrap}
-figure{margin:2rem 0}figcaption{font-weight:600}svg{max-width:100%;height:auto;font-size:12px}
+figure{margin:2rem 0;overflow-x:auto}figcaption{font-weight:600}svg{display:block;width:46rem;height:auto;font-size:12px}
 @media(prefers-color-scheme:dark){body{background:#161616;color:#e8e8e8}th,td{border-color:#444}}
 """
 
