@@ -47,8 +47,7 @@ def show(url: str, run_id: str, *, as_json: bool) -> None:
 
 def stop(url: str, run_id: str, *, by: str, reason: str, as_json: bool) -> None:
     """Stop a run, through the process that serves it if one does."""
-    with reading(url) as looked:
-        looked.run(run_id)
+    _is_there(url, run_id)
     with deciding(url) as queue:
         run = queue.stop(run_id, by=by, reason=reason)
     _tell_of(run, as_json=as_json)
@@ -56,6 +55,7 @@ def stop(url: str, run_id: str, *, by: str, reason: str, as_json: bool) -> None:
 
 def stop_many(url: str, *, workflow: str | None, by: str, reason: str, as_json: bool) -> None:
     """Stop every run that is running or waiting, of one workflow or of all."""
+    _is_there(url)
     with deciding(url) as queue:
         stopped = stop_all(queue, workflow=workflow, by=by, reason=reason)
     if as_json:
@@ -68,11 +68,17 @@ def stop_many(url: str, *, workflow: str | None, by: str, reason: str, as_json: 
 
 def resume(url: str, run_id: str, *, by: str, as_json: bool) -> None:
     """Let a run go on that was stopped."""
-    with reading(url) as looked:
-        looked.run(run_id)
+    _is_there(url, run_id)
     with deciding(url) as queue:
         run = queue.resume(run_id, by=by)
     _tell_of(run, as_json=as_json)
+
+
+def _is_there(url: str, run_id: str | None = None) -> None:
+    """Refuse a store, or a run in it, that does not exist: opening it to write would make one."""
+    with reading(url) as looked:
+        if run_id is not None:
+            looked.run(run_id)
 
 
 def _tell_of(run: RunRecord, *, as_json: bool) -> None:

@@ -1,6 +1,7 @@
 """`hitl stop` and `hitl resume`."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -62,6 +63,14 @@ def test_all_are_stopped_through_the_process_that_serves_them(hitl: Command, sho
     assert said.code == 0
     assert "2 runs were stopped" in said.out
     assert shop.review(shop.plain.id).status is ReviewStatus.SUPERSEDED
+
+
+def test_a_store_that_is_not_there_is_not_made(hitl: Command, url: str, tmp_path: Path) -> None:
+    said = hitl("stop", "--all", "--by", "ana", "--store", url)
+
+    assert said.code == 1
+    assert "no such file" in said.err
+    assert list(tmp_path.glob("hitl.db*")) == []
 
 
 @pytest.mark.parametrize("words", [(), ("run_1", "--all"), ("--all", "--workflow", "w")])
