@@ -17,6 +17,8 @@ class Spent:
 
     def plus(self, other: "Spent") -> "Spent":
         """Return what both are together; the order does not matter."""
+        if other is NOTHING or self is NOTHING:
+            return self if other is NOTHING else other
         began = [at for at in (self.since, other.since) if at is not None]
         return Spent(
             cost=self.cost + other.cost,
@@ -40,6 +42,8 @@ class Spent:
     def load(cls, kept: Sequence[float | int | None]) -> "Spent":
         """Return what was dumped."""
         cost, effects, since = kept
+        if since is None and not cost and not effects:
+            return NOTHING
         return cls(cost=float(cost or 0.0), effects=int(effects or 0), since=since)
 
 

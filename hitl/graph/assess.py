@@ -23,7 +23,7 @@ from hitl.models import (
 )
 from hitl.policy import Escalate, GateFacts, Pass, Reviewer, coin, gate
 from hitl.policy.doubt import counted
-from hitl.reliability import Write, fold_child, log_probability, reset_value
+from hitl.reliability import Standing, Write, fold_child, log_probability, reset_value
 from hitl.spent import NOTHING, Spent
 
 
@@ -79,6 +79,7 @@ def assess(
     total = _total(cost(attempt, said), other_cost)
     write = _passing_write(attempt, accuracy, ran, total)
     after = task.standing.then(write)
+    spent = after.spent
     u = coin(
         wiring.secret,
         run_id=session.run.id,
@@ -100,17 +101,16 @@ def assess(
             run_spot_check=session.run.full_spot_check,
             calls=called(task.state),
             unverified=after.unverified,
-            spent=after.spent,
-            seconds=after.spent.seconds(wiring.clock().timestamp()),
+            spent=spent,
+            seconds=spent.seconds(wiring.clock().timestamp()),
         ),
     )
     if was_denied(attempt, view):
         verdict = _again(verdict)
     if held is not None and isinstance(verdict, Pass):
         verdict = replace(held, coin_rate=verdict.coin_rate)
-    row = _row(attempt, view, said, accuracy, verdict, write, u, ran)
     signals = (*said.signals, *(_signal(each) for each in opinions))
-    row = row.model_copy(update={"signals": signals, "step_cost": total})
+    row = _row(attempt, view, said, accuracy, verdict, after, u, ran, signals, total)
     if wiring.shadow:
         row = _unasked(row)
     return _with_coverage(attempt, Assessment(row, verdict, write, view, elided, said))
@@ -188,14 +188,15 @@ def _row(
     said: Report,
     accuracy: StepAccuracy,
     verdict: Pass | Escalate,
-    write: Write,
+    after: Standing,
     u: float,
     ran: Ran | None,
+    signals: tuple[Signal, ...],
+    total: float | None,
 ) -> GateRow:
     task, wiring = attempt.task, attempt.task.session.wiring
     run, facts, now = task.session.run, task.facts, wiring.clock()
     here, asked = verdict.checkpoint, isinstance(verdict, Escalate)
-    after = task.standing.then(write)
     return GateRow(
         id=new_id("gate", now),
         run_id=run.id,
@@ -234,7 +235,9 @@ def _row(
         audit_stratum=f"{wiring.policy.name}/{attempt.name.step}/{attempt.place}",
         spot_check=isinstance(verdict, Pass) and verdict.spot_check,
         summary=one_line(view.get("update", view)),
+        signals=signals,
         step_seconds=ran.seconds if ran is not None else None,
+        step_cost=total,
         rework_cost=here.rework_cost,
         silent_error_cost=here.silent_error_cost,
         reversible=here.reversible,
