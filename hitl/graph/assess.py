@@ -109,8 +109,8 @@ def assess(
         verdict = _again(verdict)
     if held is not None and isinstance(verdict, Pass):
         verdict = replace(held, coin_rate=verdict.coin_rate)
-    signals = (*said.signals, *(_signal(each) for each in opinions))
-    row = _row(attempt, view, said, accuracy, verdict, after, u, ran, signals, total)
+    logged = replace(said, cost=total, signals=[*said.signals, *map(_signal, opinions)])
+    row = _row(attempt, view, logged, accuracy, verdict, after, u, ran)
     if wiring.shadow:
         row = _unasked(row)
     return _with_coverage(attempt, Assessment(row, verdict, write, view, elided, said))
@@ -191,8 +191,6 @@ def _row(
     after: Standing,
     u: float,
     ran: Ran | None,
-    signals: tuple[Signal, ...],
-    total: float | None,
 ) -> GateRow:
     task, wiring = attempt.task, attempt.task.session.wiring
     run, facts, now = task.session.run, task.facts, wiring.clock()
@@ -235,9 +233,9 @@ def _row(
         audit_stratum=f"{wiring.policy.name}/{attempt.name.step}/{attempt.place}",
         spot_check=isinstance(verdict, Pass) and verdict.spot_check,
         summary=one_line(view.get("update", view)),
-        signals=signals,
+        signals=tuple(said.signals),
         step_seconds=ran.seconds if ran is not None else None,
-        step_cost=total,
+        step_cost=said.cost,
         rework_cost=here.rework_cost,
         silent_error_cost=here.silent_error_cost,
         reversible=here.reversible,
