@@ -7,7 +7,6 @@ from typing import Any, cast
 from sqlalchemy import Select, select
 
 from hitl.models import (
-    AuditEvent,
     Decision,
     Denial,
     GateRow,
@@ -27,7 +26,6 @@ from hitl.stores import statements as s
 from hitl.stores.line import Line
 from hitl.stores.records import (
     denial_of,
-    event_of,
     found,
     gate_of,
     mail_of,
@@ -37,13 +35,14 @@ from hitl.stores.records import (
     proposal_of,
     review_of,
 )
-from hitl.stores.rows import AUDIT, GATE, REVIEW, RUN
+from hitl.stores.rows import GATE, REVIEW, RUN
 from hitl.stores.text import json_value
+from hitl.stores.trail import TrailReads
 
 _GATE_ORDER = (GATE.c.committed_at.is_(None), GATE.c.committed_at, GATE.c.seq)
 
 
-class SqlReader:
+class SqlReader(TrailReads):
     """Implements `hitl.ports.Reader` on one open read view."""
 
     def __init__(self, line: Line) -> None:
@@ -209,16 +208,7 @@ class SqlReader:
         counted = self._line.rows(s.LABEL_COUNTS, workflow=workflow, step=step)[0]
         return int(counted.right), int(counted.judged)
 
-    # -- the trail, the mailbox and the rest ----------------------------------------------------
-
-    def audit(
-        self, *, run_id: str | None = None, after: int = 0, limit: int = 100
-    ) -> list[AuditEvent]:
-        """See `Reader`."""
-        query = select(AUDIT).where(AUDIT.c.seq > after).order_by(AUDIT.c.seq).limit(limit)
-        if run_id is not None:
-            query = query.where(AUDIT.c.run_id == run_id)
-        return [event_of(row) for row in self._rows(query)]
+    # -- the mailbox and the rest ----------------------------------------------------
 
     def mail(self, run_id: str, *, now: datetime) -> list[Mail]:
         """See `Reader`."""

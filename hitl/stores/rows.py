@@ -21,7 +21,7 @@ NAMES = {
 }
 PREFIX = "hitl_"
 VERSION_TABLE = "hitl_version"
-REVISION = "0001"
+REVISION = "0002"
 """The schema's revision that these tables are; the newest migration."""
 
 
@@ -194,6 +194,25 @@ class AuditRow(Row, table=True):
     body: str = Field(sa_column=_json())
 
 
+class AuditPrivateRow(Row, table=True):
+    """What an event says about people, apart from it: the event holds its salted digest only."""
+
+    __tablename__ = "hitl_audit_private"
+
+    run_id: str = Field(primary_key=True)
+    chain_seq: int = Field(primary_key=True)
+    body: str = Field(sa_column=_json())
+
+
+class HeadRow(Row, table=True):
+    """A sealed head over the trail up to an event. Triggers refuse every change."""
+
+    __tablename__ = "hitl_head"
+
+    seq: int = Field(primary_key=True)
+    record: str = Field(sa_column=_json())
+
+
 class MailRow(Row, table=True):
     """One order to an engine, or a timer."""
 
@@ -266,6 +285,8 @@ INTENT = _table(IntentRow)
 PROPOSAL = _table(ProposalRow)
 GATE = _table(GateLogRow)
 AUDIT = _table(AuditRow)
+AUDIT_PRIVATE = _table(AuditPrivateRow)
+HEAD = _table(HeadRow)
 MAIL = _table(MailRow)
 DENIED_EFFECT = _table(DeniedEffectRow)
 OUTCOME = _table(OutcomeRow)

@@ -26,7 +26,6 @@ from sqlalchemy.sql.elements import ClauseElement
 from hitl.models import DecidedBy, MailKind, ReviewStatus, Verdict
 from hitl.stores.line import InsertFactory
 from hitl.stores.rows import (
-    AUDIT,
     DECISION,
     DENIED_EFFECT,
     GATE,
@@ -192,15 +191,7 @@ def deny_effect(insert: InsertFactory) -> ClauseElement:
     return insert(DENIED_EFFECT).values(_all(DENIED_EFFECT)).on_conflict_do_nothing()
 
 
-# -- the trail, the mailbox and the rest --------------------------------------------------------
-
-AUDIT_HEAD = (
-    select(AUDIT.c.chain_seq, AUDIT.c.hash)
-    .where(_is(AUDIT, "run_id"))
-    .order_by(AUDIT.c.chain_seq.desc())
-    .limit(1)
-)
-ADD_AUDIT = AUDIT.insert().values(_all(AUDIT, "seq")).returning(AUDIT.c.seq)
+# -- the mailbox and the rest --------------------------------------------------------
 
 _DUE = and_(MAIL.c.done_at.is_(None), MAIL.c.due_at <= _p("now"))
 # A timer is the sweep's: an advance that finished it would lose the expiry it orders.

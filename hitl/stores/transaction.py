@@ -5,10 +5,8 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from hitl.audit import GENESIS, link
 from hitl.errors import LeaseLost, NotFound, ReviewClosed, StoreError
 from hitl.models import (
-    AuditEvent,
     Decision,
     GateRow,
     Intent,
@@ -27,14 +25,15 @@ from hitl.stores import statements as s
 from hitl.stores.line import Line
 from hitl.stores.reader import SqlReader
 from hitl.stores.records import GATE_COLUMNS, NEVER, PROPOSAL_COLUMNS, REVIEW_COLUMNS, found
-from hitl.stores.text import json_text, json_value, record_text
+from hitl.stores.text import json_text, record_text
+from hitl.stores.trail import TrailWrites
 
 _STATUS_AFTER = {Verdict.APPROVE: ReviewStatus.APPROVED, Verdict.DENY: ReviewStatus.DENIED}
 _BY_DECISION_ONLY = (ReviewStatus.PENDING, *_STATUS_AFTER.values())
 """A review that is not in one of these gets there by being born, or by a decision."""
 
 
-class SqlTransaction(SqlReader):
+class SqlTransaction(TrailWrites, SqlReader):
     """Implements `hitl.ports.Transaction` on a transaction that somebody else begins and commits."""
 
     def __init__(self, line: Line, *, clock: Clock) -> None:
@@ -237,17 +236,7 @@ class SqlTransaction(SqlReader):
         """See `Transaction`."""
         self._line.run(s.deny_effect, run_id=run_id, fingerprint=fingerprint)
 
-    # -- the trail, the mailbox and the rest ----------------------------------------------------
-
-    def append_audit(self, run_id: str, body: JsonObject) -> AuditEvent:
-        """See `Transaction`."""
-        heads = self._line.rows(s.AUDIT_HEAD, run_id=run_id)
-        number, prev = (heads[0].chain_seq + 1, heads[0].hash) if heads else (1, GENESIS)
-        event: dict[str, Any] = {"run_id": run_id, "chain_seq": number, "prev": prev}
-        event["hash"] = _link(prev, number, body)
-        text = json_text("An audit event", body)
-        seq = self._line.value(s.ADD_AUDIT, **event, body=text)
-        return AuditEvent(seq=seq, body=json_value(text), **event)
+    # -- the mailbox and the rest ----------------------------------------------------
 
     def put_mail(
         self,
@@ -343,12 +332,3 @@ def _stays(current: Review, wanted: Review) -> Exception:
         f"Review {current.id!r} is {current.status.value}; it becomes {wanted.status.value} by a"
         " decision only. Nothing was written."
     )
-
-
-def _link(prev: str, number: int, body: JsonObject) -> str:
-    try:
-        return link(prev, number, body)
-    except ValueError as problem:
-        raise StoreError(
-            f"An audit event cannot be stored: {problem}. Nothing was written."
-        ) from problem

@@ -61,7 +61,7 @@ def test_the_newest_migration_is_the_one_the_rows_are_for() -> None:
     folder = Path(migrate.__file__).parent / "migrations"
 
     assert ScriptDirectory(str(folder)).get_current_head() == REVISION
-    assert migrate.known_revisions() == {REVISION}
+    assert REVISION in migrate.known_revisions()
 
 
 def test_upgrading_twice_changes_nothing(url: str, tmp_path: Path) -> None:

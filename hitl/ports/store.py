@@ -1,4 +1,4 @@
-"""What the library needs from the outside world, as Protocols.
+"""What keeps everything, what advances runs, what tells people: the Protocols of the ports.
 
 All work on a store is a function that is given a `Reader` or a `Transaction`:
 
@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from hitl.models import (
-    AuditEvent,
     Decision,
     Denial,
     GateRow,
@@ -31,6 +30,7 @@ from hitl.models import (
     StepName,
     StoredProposal,
 )
+from hitl.ports.trail import TrailReader, TrailWriter
 
 T = TypeVar("T")
 
@@ -38,7 +38,7 @@ Clock = Callable[[], datetime]
 """Returns the time now, aware, UTC."""
 
 
-class Reader(Protocol):
+class Reader(TrailReader, Protocol):
     """Reads of one consistent moment. Raises `NotFound` where a single record is asked for by id."""
 
     @property
@@ -160,12 +160,6 @@ class Reader(Protocol):
         """Return (right, judged) over the step's human-labelled gate rows."""
         ...
 
-    def audit(
-        self, *, run_id: str | None = None, after: int = 0, limit: int = 100
-    ) -> list[AuditEvent]:
-        """Return events with `seq > after`, oldest first."""
-        ...
-
     def mail(self, run_id: str, *, now: datetime) -> list[Mail]:
         """Return the run's due, undone mail in order of id; not the timers (EXPIRY, COMMIT)."""
         ...
@@ -198,7 +192,7 @@ class Reader(Protocol):
         ...
 
 
-class Transaction(Reader, Protocol):
+class Transaction(Reader, TrailWriter, Protocol):
     """Writes of one atomic unit. Later reads inside it see what it wrote."""
 
     @property
@@ -296,10 +290,6 @@ class Transaction(Reader, Protocol):
 
     def deny_effect(self, run_id: str, fingerprint: str) -> None:
         """Remember that a person denied this effect in this run."""
-        ...
-
-    def append_audit(self, run_id: str, body: JsonObject) -> AuditEvent:
-        """Append to the run's chain (see `hitl.audit`). `body` is canonical JSON's domain."""
         ...
 
     def put_mail(

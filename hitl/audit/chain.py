@@ -1,4 +1,4 @@
-"""The trail: append-only events, chained per run, so that any edit can be found.
+"""The chain: append-only events, chained per run, so that any edit can be found.
 
 Each event's hash covers the hash before it, its number in the run's chain and its body; the chain of
 a run starts at `GENESIS` with number 1. Chaining per run keeps writers of different runs apart. What
@@ -24,29 +24,6 @@ _MOST = 2**53 - 1
 _PLAIN = json.JSONEncoder(
     ensure_ascii=False, check_circular=False, sort_keys=True, separators=(",", ":")
 )
-
-
-class Head(Record):
-    """What to keep elsewhere: a hash over every event up to `seq`.
-
-    Any edit, removal, reordering or truncation up to there is found against it.
-    """
-
-    seq: int
-    """Number of the last event it covers, in the whole trail."""
-    events: int
-    """How many events it covers."""
-    head: str
-    """SHA-256 over the ASCII hex of the head before and of the event's hash; `GENESIS` for no event."""
-
-    def after(self, event: AuditEvent) -> "Head":
-        """Return the head with one more event."""
-        rolled = sha256_hex(f"{self.head}{event.hash}".encode())
-        return Head(seq=event.seq, events=self.events + 1, head=rolled)
-
-
-NO_EVENTS = Head(seq=0, events=0, head=GENESIS)
-"""The head before the first event."""
 
 
 class Finding(Record):

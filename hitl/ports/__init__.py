@@ -1,0 +1,15 @@
+"""What the library needs from the outside world, as Protocols."""
+
+from hitl.ports.store import Clock, Engine, Notifier, Reader, Store, Transaction
+from hitl.ports.trail import TrailReader, TrailWriter
+
+__all__ = [
+    "Clock",
+    "Engine",
+    "Notifier",
+    "Reader",
+    "Store",
+    "TrailReader",
+    "TrailWriter",
+    "Transaction",
+]
