@@ -1,7 +1,10 @@
 """What a yes may cover: the committed steps its page shows, because the step it is about saw them."""
 
+from datetime import datetime
+
+from hitl.graph.looking_back import committed_since_reset
 from hitl.graph.task import Attempt, GatedTask
-from hitl.models import Covers, GateRow, Vouched
+from hitl.models import GateRow, Vouched
 from hitl.ports import Reader
 from hitl.reviews.ancestry import Ancestry, Level
 
@@ -29,21 +32,16 @@ def unverified(attempt: Attempt) -> tuple[Vouched, ...]:
 
 def _read(reader: Reader, task: GatedTask) -> tuple[Ancestry, set[str]]:
     """Return what the turn committed since the last yes that covered all of it, and what is covered."""
-    run = task.session.run
-    rows = [
-        r
-        for r in reader.gates(run.id, live_only=True)
-        if r.turn == run.turn and r.committed_at is not None
-    ]
-    whole = [r.root_checkpoint_id for r in rows if _reset(r) and "/" not in r.name.step]
-    kept = [r for r in rows if r.root_checkpoint_id >= max(whole, default="")]
+    back = [*committed_since_reset(reader, task.session.run)]
+    kept = sorted(back[::-1], key=_committed_at)
     covered = {r.id for r in kept if r.verified}
     for row in kept:
-        if _reset(row) and row.review_id is not None:
+        if row.resets and row.review_id is not None:
             vouched = reader.review(row.review_id).presentation.vouched
             covered.update(v.gate_id for v in vouched)
     return Ancestry(kept), covered
 
 
-def _reset(row: GateRow) -> bool:
-    return row.verified and row.covers is Covers.SINCE_RESET
+def _committed_at(row: GateRow) -> datetime:
+    assert row.committed_at is not None  # noqa: S101 - only committed rows are kept
+    return row.committed_at

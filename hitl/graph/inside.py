@@ -1,5 +1,6 @@
 """What happened inside a child graph, as its steps' gate rows tell."""
 
+from hitl.graph.looking_back import rows_since
 from hitl.graph.session import Work
 from hitl.graph.signals import NeedsAttention, no_sentence
 from hitl.graph.task import Attempt
@@ -65,6 +66,7 @@ def _rows(attempt: Attempt) -> list[GateRow]:
     if not task.spec.is_graph:
         return []
     here = (task.spec.path, task.shard)
-    rows = task.session.wiring.store.read(lambda r: r.gates(task.session.run.id))
-    root = task.facts.root_checkpoint_id
-    return [r for r in rows if r.root_checkpoint_id == root and here in around(r.name)]
+    root, run_id = task.facts.root_checkpoint_id, task.session.run.id
+    found = task.session.wiring.store.read(lambda r: [*rows_since(r, run_id, root)])
+    rows = [r for r in reversed(found) if r.root_checkpoint_id == root and here in around(r.name)]
+    return sorted(rows, key=lambda r: (r.committed_at is None, r.committed_at or task.began))

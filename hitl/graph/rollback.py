@@ -10,6 +10,7 @@ from langgraph.checkpoint.base import CheckpointTuple
 
 from hitl.audit import entry
 from hitl.graph.lg import CHANNEL, forked
+from hitl.graph.looking_back import rows_since
 from hitl.graph.saver import FencedSaver
 from hitl.graph.session import Session
 from hitl.graph.signals import NeedsAttention, RollBack, StopRun, no_sentence
@@ -39,12 +40,11 @@ def find_target(
     stop = session.wiring.store.read(lambda r: _stopped(r, session.run.id))
     if stop is not None:
         raise StopRun(stop.id, no_sentence(stop))
-    rows = session.wiring.store.read(lambda r: r.gates(session.run.id, live_only=True))
     if halt.one_superstep:
-        return _checked(_before_the_last(saver, halt, config), rows, halt)
+        return _checked(_before_the_last(saver, halt, config), session, halt)
     for snapshot in _newest_first(saver, config):
         if _qualifies(snapshot, session.run.turn):
-            return _checked(snapshot, rows, halt)
+            return _checked(snapshot, session, halt)
         if snapshot.metadata.get("source") == "update":
             raise NeedsAttention(
                 halt.review_id,
@@ -99,9 +99,10 @@ def _qualifies(snapshot: CheckpointTuple, turn: int) -> bool:
     return turn_standing(value, turn).unverified == 0
 
 
-def _checked(snapshot: CheckpointTuple, rows: list[GateRow], halt: RollBack) -> Target:
+def _checked(snapshot: CheckpointTuple, session: Session, halt: RollBack) -> Target:
     since = snapshot.checkpoint["id"]
-    undone = tuple(r for r in rows if r.root_checkpoint_id >= since)
+    rows = session.wiring.store.read(lambda r: [*rows_since(r, session.run.id, since)])
+    undone = tuple(r for r in reversed(rows) if r.undone_at is None)
     done = [r for r in undone if r.name.place is Place.BEFORE and r.committed_at is not None]
     if done:
         raise NeedsAttention(

@@ -32,6 +32,8 @@ from hitl.reliability import Write
 
 Work = Callable[[Transaction], None]
 
+_DECIDED = (ReviewStatus.EXECUTED, ReviewStatus.DENIED, ReviewStatus.EXPIRED)
+
 
 @dataclass(frozen=True)
 class Wiring:
@@ -104,12 +106,10 @@ class Session:
         self._open = {p.key: p for p in self.wiring.store.read(self._load)}
 
     def _load(self, reader: Reader) -> list[StoredProposal]:
-        denied = reader.reviews(
-            run_id=self.run.id,
-            status=(ReviewStatus.DENIED, ReviewStatus.EXPIRED, ReviewStatus.EXECUTED),
-            limit=1,
+        # One status at a time: an index then has the first, and a long run's thousands stay unread.
+        self.has_history = self.run.branch > 0 or any(
+            reader.reviews(run_id=self.run.id, status=[status], limit=1) for status in _DECIDED
         )
-        self.has_history = bool(denied) or self.run.branch > 0
         self.denied_effects = reader.denied_effects(self.run.id)
         return reader.open_proposals(self.run.id)
 

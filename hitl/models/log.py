@@ -137,6 +137,11 @@ class GateRow(Record):
     """The decision whose rollback undid it."""
 
     @property
+    def resets(self) -> bool:
+        """Whether a person's yes to it covered everything since the reset before."""
+        return self.verified and self.covers is Covers.SINCE_RESET
+
+    @property
     def is_of_the_end(self) -> bool:
         """Whether it is the gate at a run's end, which adds no step."""
         return self.task_id.startswith(END_TASK)

@@ -8,7 +8,7 @@ All work on a store is a function that is given a `Reader` or a `Transaction`:
 `write` returns after the commit. Everything one function wrote is committed, or nothing of it.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
@@ -154,6 +154,15 @@ class Reader(TrailReader, Protocol):
         self, run_id: str, *, live_only: bool = False, limit: int | None = None
     ) -> list[GateRow]:
         """Return the run's gate rows in order of commit; `live_only` leaves out undone rows."""
+        ...
+
+    def newest_gates(self, run_id: str) -> Iterator[GateRow]:
+        """Yield the run's gate rows, the one first written last to come, undone ones included.
+
+        They are read as they are asked for, so that looking back a little costs a little, however
+        long the run; take what you need inside the read. Rows of one superstep come together, and
+        those of later supersteps come before.
+        """
         ...
 
     def label_counts(self, workflow: str, step: str) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """Reads, in SQL that every supported database speaks. The methods of `hitl.ports.Reader`."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Any, cast
 
@@ -40,6 +40,10 @@ from hitl.stores.text import json_value
 from hitl.stores.trail import TrailReads
 
 _GATE_ORDER = (GATE.c.committed_at.is_(None), GATE.c.committed_at, GATE.c.seq)
+_AT_ONCE = 32
+"""Gate rows fetched at a time when looking back."""
+_AFTER_ALL = 2**31 - 1
+"""More than any row's number: the most an INTEGER of Postgres holds."""
 
 
 class SqlReader(TrailReads):
@@ -202,6 +206,13 @@ class SqlReader(TrailReads):
         if live_only:
             query = query.where(GATE.c.undone_at.is_(None))
         return [gate_of(row) for row in self._rows(query)]
+
+    def newest_gates(self, run_id: str) -> Iterator[GateRow]:
+        """See `Reader`."""
+        before = _AFTER_ALL
+        while rows := self._line.rows(s.NEWEST_GATES, run_id=run_id, before=before, most=_AT_ONCE):
+            yield from map(gate_of, rows)
+            before = rows[-1].seq
 
     def label_counts(self, workflow: str, step: str) -> tuple[int, int]:
         """See `Reader`."""

@@ -21,7 +21,7 @@ NAMES = {
 }
 PREFIX = "hitl_"
 VERSION_TABLE = "hitl_version"
-REVISION = "0002"
+REVISION = "0003"
 """The schema's revision that these tables are; the newest migration."""
 
 
@@ -70,6 +70,7 @@ class ReviewRow(Row, table=True):
         Index("ix_hitl_review_queue", "status", "sort_at", "id"),
         Index("ix_hitl_review_due", "sort_at", "id"),
         Index("ix_hitl_review_visit", "run_id", "step", "place", "visit"),
+        Index("ix_hitl_review_run", "run_id", "status", "sort_at", "id"),
     )
 
     id: str = Field(primary_key=True)
@@ -138,6 +139,7 @@ class ProposalRow(Row, table=True):
             "run_id", "task_id", "place", "attempt", "rollout", name="uq_hitl_proposal_key"
         ),
         Index("ix_hitl_proposal_review_id", "review_id"),
+        Index("ix_hitl_proposal_open", "run_id", "settled", "seq"),
     )
 
     seq: int | None = Field(default=None, primary_key=True)
@@ -159,6 +161,7 @@ class GateLogRow(Row, table=True):
     __table_args__ = (
         UniqueConstraint("id"),
         Index("ix_hitl_gate_visit", "run_id", "step", "place", "visit"),
+        Index("ix_hitl_gate_newest", "run_id", "seq"),
         _only("ix_hitl_gate_asked", "workflow", "step", where="review_id IS NOT NULL"),
     )
 

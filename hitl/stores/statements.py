@@ -157,6 +157,12 @@ def add_proposal(insert: InsertFactory) -> ClauseElement:
 
 GATES = select(GATE.c.record, GATE.c.undone_at, GATE.c.superseded_by)
 GATE_BY_ID = GATES.where(_is(GATE, "id"))
+NEWEST_GATES = (
+    select(GATE.c.record, GATE.c.undone_at, GATE.c.superseded_by, GATE.c.seq)
+    .where(_is(GATE, "run_id"), GATE.c.seq < _p("before"))
+    .order_by(GATE.c.seq.desc())
+    .limit(_p("most"))
+)
 LAST_VISIT = (
     select(GATE.c.visit, GATE.c.checkpoint_id)
     .where(_is(GATE, "run_id", "step", "place"), GATE.c.undone_at.is_(None))

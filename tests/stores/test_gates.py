@@ -61,6 +61,17 @@ def test_gates_come_in_order_of_commit(store: Store) -> None:
     ]
 
 
+def test_looking_back_yields_every_row_of_the_run_the_newest_first(store: Store) -> None:
+    put_gates(store, *(make_gate(f"gate_{n}") for n in range(70)), make_gate("b", run_id="run_2"))
+    put_gates(store, make_gate("gate_3", committed_at=NOON + MINUTE))  # keeps its place
+    undo(store, "gate_68")
+
+    rows = store.read(lambda r: [*r.newest_gates("run_1")])
+
+    assert [row.id for row in rows] == [f"gate_{n}" for n in range(69, -1, -1)]
+    assert rows[1].undone_at is not None
+
+
 def test_undone_rows_say_by_what_and_are_left_out_of_the_live_ones(store: Store) -> None:
     put_gates(store, *(make_gate(f"gate_{n}", committed_at=NOON + n * MINUTE) for n in range(4)))
     put_gates(store, make_gate("elsewhere", run_id="run_2"))

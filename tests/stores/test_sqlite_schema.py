@@ -64,6 +64,23 @@ def test_the_newest_migration_is_the_one_the_rows_are_for() -> None:
     assert REVISION in migrate.known_revisions()
 
 
+def test_a_database_from_before_is_upgraded_and_kept(url: str, tmp_path: Path) -> None:
+    with closing(open_store(url)) as store:
+        add_runs(store, make_run())
+        put_gates(store, make_gate())
+    new = ("ix_hitl_gate_newest", "ix_hitl_proposal_open", "ix_hitl_review_run")
+    with closing(sqlite3.connect(tmp_path / "hitl.db")) as raw:
+        for index in new:
+            raw.execute(f"DROP INDEX {index}")
+        raw.execute("UPDATE hitl_version SET version_num = '0002'")
+        raw.commit()
+
+    with closing(open_store(url)) as store:
+        assert store.read(lambda r: [*r.newest_gates("run_1")]) == [make_gate()]
+
+    _refuse_drift(url)
+
+
 def test_upgrading_twice_changes_nothing(url: str, tmp_path: Path) -> None:
     upgrade(url)
     before = (tmp_path / "hitl.db").read_bytes()
@@ -191,6 +208,7 @@ def test_the_reads_of_every_day_use_an_index(filled: SqliteStore) -> None:
             r.last_visit("run_1", "pay", "before", shards=range(9)),
             r.gate("gate_1"),
             r.gates("run_1"),
+            next(r.newest_gates("run_1")),
         )
         (r.label_counts("payments", "pay"), r.denied_effects("run_1"), r.audit(after=9))
         (r.mail("run_1", now=NOON), r.due_runs(now=NOON), r.next_due(), r.due_timers(now=NOON))
@@ -205,7 +223,7 @@ def test_the_reads_of_every_day_use_an_index(filled: SqliteStore) -> None:
         }
     )
 
-    assert len(plans) >= 28
+    assert len(plans) >= 29
     whole_table = {
         sql: plan for sql, plan in plans.items() if "SCAN" in plan and "INDEX" not in plan
     }
@@ -213,6 +231,12 @@ def test_the_reads_of_every_day_use_an_index(filled: SqliteStore) -> None:
     hot = next(plan for sql, plan in plans.items() if "LIMIT 1" in sql and "hitl_gate.visit" in sql)
     assert hot.startswith("SEARCH hitl_gate USING INDEX ix_hitl_gate_visit")
     assert "TEMP B-TREE" not in hot
+    looking_back = [plan for sql, plan in plans.items() if "hitl_gate.seq <" in sql]
+    assert looking_back == [
+        "SEARCH hitl_gate USING INDEX ix_hitl_gate_newest (run_id=? AND seq<?)"
+    ]
+    withheld = next(plan for sql, plan in plans.items() if "settled IS 0" in sql)
+    assert "ix_hitl_proposal_open" in withheld
     queue = next(plan for sql, plan in plans.items() if "'pending'" in sql)
     assert "ix_hitl_review_queue" in queue
     assert "TEMP B-TREE" not in queue
