@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TypedDict
 
-import pytest
 from langgraph.graph import END, START, StateGraph
 
 import hitl

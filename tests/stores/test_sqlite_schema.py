@@ -232,9 +232,7 @@ def test_the_reads_of_every_day_use_an_index(filled: SqliteStore) -> None:
     assert hot.startswith("SEARCH hitl_gate USING INDEX ix_hitl_gate_visit")
     assert "TEMP B-TREE" not in hot
     looking_back = [plan for sql, plan in plans.items() if "hitl_gate.seq <" in sql]
-    assert looking_back == [
-        "SEARCH hitl_gate USING INDEX ix_hitl_gate_newest (run_id=? AND seq<?)"
-    ]
+    assert looking_back == ["SEARCH hitl_gate USING INDEX ix_hitl_gate_newest (run_id=? AND seq<?)"]
     withheld = next(plan for sql, plan in plans.items() if "settled IS 0" in sql)
     assert "ix_hitl_proposal_open" in withheld
     queue = next(plan for sql, plan in plans.items() if "'pending'" in sql)
