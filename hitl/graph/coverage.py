@@ -32,8 +32,9 @@ def unverified(attempt: Attempt) -> tuple[Vouched, ...]:
 
 def _read(reader: Reader, task: GatedTask) -> tuple[Ancestry, set[str]]:
     """Return what the turn committed since the last yes that covered all of it, and what is covered."""
-    back = [*committed_since_reset(reader, task.session.run)]
-    kept = sorted(back[::-1], key=_committed_at)
+    kept = [*committed_since_reset(reader, task.session.run)]
+    kept.reverse()  # of rows committed at the same time, the one first written comes first
+    kept.sort(key=_committed_at)
     covered = {r.id for r in kept if r.verified}
     for row in kept:
         if row.resets and row.review_id is not None:
