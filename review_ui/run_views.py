@@ -71,6 +71,7 @@ class RunPage:
     version: str
     turn: int
     initiator: str
+    notes: tuple[str, ...]
     lasted: str
     steps: int
     verified: int
@@ -93,6 +94,7 @@ def run_page(timeline: RunTimeline, *, now: datetime) -> RunPage:
         version=run.workflow_version,
         turn=run.turn,
         initiator=run.initiator or "",
+        notes=run.notes,
         lasted=phrases.duration(run.updated_at - run.created_at),
         steps=sum(step.is_live for step in timeline.steps),
         verified=sum(step.gate.verified and step.is_live for step in timeline.steps),

@@ -159,6 +159,7 @@ def _store(url: str) -> Iterator[Line]:
     yield _writer(held)
     with reading(url) as queue:
         yield _runs(queue)
+        yield _states(queue)
         yield _trail(queue)
 
 
@@ -177,6 +178,13 @@ def _runs(queue: ReviewQueue) -> Line:
         return _ok("runs", "none failed or needs attention.")
     some = f"{len(found)} failed or need attention, e.g. {found[0].id}: {found[0].reason}"
     return _warn("runs", f"{some} Look at them with `hitl runs --status failed`.")
+
+
+def _states(queue: ReviewQueue) -> Line:
+    noted = [run for run in queue.runs(limit=1000) if run.notes]
+    if not noted:
+        return _ok("states", "no run's state was seen to grow with every step.")
+    return _warn("states", f"{len(noted)} of the newest runs are noted, e.g. {noted[0].notes[0]}")
 
 
 def _trail(queue: ReviewQueue) -> Line:

@@ -37,6 +37,8 @@ def show(url: str, run_id: str, *, as_json: bool) -> None:
         return
     run = story.run
     say(f"Run {run.id} of {run.workflow} is {run.status.value}. {run.reason}".strip())
+    for note in run.notes:
+        say(note)
     say(f"Reliability {share(run.reliability)}{_unknown(run)}; turn {run.turn}.")
     if not story.steps:
         say("No step has come to a gate yet.")

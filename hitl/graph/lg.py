@@ -27,6 +27,7 @@ from langgraph.checkpoint.base import (
     copy_checkpoint,
 )
 from langgraph.checkpoint.base.id import uuid6
+from langgraph.checkpoint.serde.types import _DeltaSnapshot
 from langgraph.constants import START
 from langgraph.errors import GraphInterrupt
 from langgraph.pregel import Pregel
@@ -349,6 +350,11 @@ def serde_allowlist(
         if isinstance(node.bound, Pregel):
             allowed |= serde_allowlist(node.bound, ())
     return allowed
+
+
+def saved_as_changes(value: Any) -> bool:
+    """Return whether a stored value is of a `DeltaChannel`, which stores its whole value rarely."""
+    return isinstance(value, _DeltaSnapshot)
 
 
 def forked(

@@ -24,6 +24,7 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.sqlite import SqliteSaver
 
 from hitl.errors import LeaseLost
+from hitl.graph.growth import is_measured, watch_growth
 from hitl.graph.lg import EPOCH_KEY, ERROR, ERROR_SOURCE_NODE, INTERRUPT, RESUME, SESSION_KEY
 from hitl.ports import Store, Transaction
 
@@ -179,9 +180,13 @@ class FencedSaver(SqliteSaver):
         if session is not None:
             metadata = _with_turn(metadata, session.run.turn)
 
+        step = metadata.get("step", 0) if not stored["configurable"].get("checkpoint_ns") else 0
+
         def work(t: Transaction) -> RunnableConfig:
             if session is not None:
                 session.snapshot_put(t)
+                if is_measured(step):
+                    watch_growth(t, session.run.id, step, checkpoint["channel_values"], self.serde)
             done: RunnableConfig = super(FencedSaver, self).put(
                 stored, checkpoint, metadata, new_versions
             )

@@ -32,6 +32,7 @@ from hitl.models.runs import (
     MailKind,
     ProposalKey,
     RunRecord,
+    StateSize,
     StoredProposal,
 )
 from hitl.models.words import (
@@ -82,6 +83,7 @@ __all__ = [
     "RunStatus",
     "RungOffer",
     "Signal",
+    "StateSize",
     "StepName",
     "StoredProposal",
     "Tried",

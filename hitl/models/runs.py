@@ -8,6 +8,17 @@ from hitl.models.reviews import StepName
 from hitl.models.words import JsonObject, Place, Probability, Record, RunStatus
 
 
+class StateSize(Record):
+    """How large a run's state was when it was last measured."""
+
+    step: int
+    """After which superstep."""
+    bytes: int
+    """As it is stored in a snapshot."""
+    noted: bool = False
+    """Whether the run's notes say that it grows; it is not measured any more then."""
+
+
 class RunRecord(Record):
     """One execution of a workflow."""
 
@@ -32,6 +43,10 @@ class RunRecord(Record):
     """How many rollbacks the run has had."""
     stop_asked: str = ""
     """Who pressed the stop button and why, until the run is resumed or given input; else empty."""
+    state_size: StateSize | None = None
+    """None for a run too short to be measured."""
+    notes: tuple[str, ...] = ()
+    """What hitl noticed about it, one sentence each, each once."""
 
 
 class ProposalKey(Record):

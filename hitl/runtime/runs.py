@@ -63,6 +63,11 @@ class Run:
         return self.record.reason
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What hitl noticed about the run, e.g. that its state grows with each step."""
+        return self.record.notes
+
+    @property
     def reliability(self) -> float:
         """P(everything since the last reset is right), over the steps whose p is known, in [0, 1]."""
         return self.record.reliability
