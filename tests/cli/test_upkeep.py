@@ -91,7 +91,9 @@ def test_the_doctor_looks_at_everything(hitl: Command, shop: Shop) -> None:
     verdicts = {line["check"]: line["verdict"] for line in told["checks"]}
     assert said.code == 0
     assert told["ok"] is True
-    assert [verdicts[check] for check in ("store", "writer", "runs", "states", "trail")] == ["ok"] * 5
+    assert [verdicts[check] for check in ("store", "writer", "runs", "states", "trail")] == [
+        "ok"
+    ] * 5
     assert {"SQLite", "msgpack", "extra demo", "extra lab"} <= set(verdicts)
 
 
