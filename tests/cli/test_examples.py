@@ -38,6 +38,16 @@ tool:invite (before): 3 of 6 would ask (50%), about 3 min
   e.g. calls: name: invite, args: guest: ceo@firm.example, event: Retro
 model (after): 0 of 12 would ask (0%), about 0 min
 """,
+    "shots_on_goal.py": """\
+Mon 21:00  ABJKLMEGHICDFN, 737 km: nobody looks
+Mon 23:00  MEGHIJBALKCNFD, 584 km: nobody looks
+Tue 01:00  LABEGHIJMKCNFD, 510 km: nobody looks
+Tue 03:00  LABEKCNFIHGJMD, 440 km: nobody looks
+Tue 05:00  LABEKCNFIHMJGD, 412 km: nobody looks
+Tue 07:00  LABEIFNCKHMJGD, 410 km: deny start in C
+Tue 07:00  CNFIEMJGDLABHK, 409 km: approve
+done: CNFIEMJGDLABHK, after 35 tries
+""",
     "ten_tries_by_tomorrow.py": """\
 Mon 15:00  Invoices: deny too vague
            offered for a no: Retry, 10 left, until 09:00 on 3 Mar, Stop the run

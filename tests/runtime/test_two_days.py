@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, TypedDict
 
 import pytest
 from langgraph.graph import END, START, StateGraph
@@ -17,14 +17,14 @@ from langgraph.graph import END, START, StateGraph
 from hitl import Answer, Checkpoint, Retry, Stop, Workflow
 from hitl.errors import InvalidAnswer
 from hitl.models import DecidedBy, RunStatus
-from hitl.policy import EscalationPolicy
+from hitl.policy import EscalationPolicy, Remedy
 from hitl.testing import FakeClock
 from tests.runtime.stage import approve, deny, go_on, only, opened, policy, rows, trail
 
 HOUR = timedelta(hours=1)
 HOURS = 40
 RUN = "watch"
-LADDER = [Retry(3, until="tomorrow 09:00"), Answer(), Stop()]
+LADDER: list[Remedy] = [Retry(3, until="tomorrow 09:00"), Answer(), Stop()]
 
 
 class Watch(TypedDict, total=False):
