@@ -1,10 +1,11 @@
-"""Check an exported trail with nothing but Python: no database, nothing of hitl.
+r"""Check an exported trail with nothing of hitl: no database, and Python alone unless heads are signed.
 
-    python verify_trail.py trail.jsonl [head.json]
+    python verify_trail.py trail.jsonl [heads.json [public.pem]]
 
 Each line is an event {"seq", "run_id", "chain_seq", "prev", "hash", "body"}. `hash` is the SHA-256 of the
-canonical JSON (RFC 8785) of {"prev", "chain_seq", "body"}; the chain of a run starts at 64 zeros. The head
-is rolled over all events: SHA-256 of the head before and the event's hash, as 128 hex digits.
+canonical JSON (RFC 8785) of {"prev", "chain_seq", "body"}; the chain of a run starts at 64 zeros. A head
+is rolled over all events: SHA-256 of the head before and the event's hash, as 128 hex digits. It is signed
+by Ed25519 over "hitl head v1\n" and the canonical JSON of {"seq", "events", "head", "sealed_at"}.
 """
 
 import hashlib
@@ -47,34 +48,52 @@ def canonical(value: object) -> str:
 
 
 def read(path: str) -> Iterator[dict[str, Any]]:
-    """Yield the events of a file, one line at a time."""
+    """Yield the objects of a file, one line at a time."""
     with Path(path).open(encoding="utf-8") as lines:
         yield from map(json.loads, lines)
 
 
-def check(path: str, head_path: str | None) -> str | None:
+def check_signature(head: dict[str, Any], pem: bytes) -> None:
+    """Raise unless the key signed the head; needs `pip install cryptography`."""
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415
+
+    key: Any = serialization.load_pem_public_key(pem)
+    signed = canonical({name: head[name] for name in ("seq", "events", "head", "sealed_at")})
+    key.verify(bytes.fromhex(head["signature"]), b"hitl head v1\n" + signed.encode())
+
+
+def check(trail: str, heads: str | None = None, key: str | None = None) -> str | None:
     """Return what is wrong, or None."""
-    kept = json.loads(Path(head_path).read_text(encoding="utf-8")) if head_path else None
+    kept = list(read(heads)) if heads else []
+    wanted = {each["seq"] for each in kept}
+    for each in kept if key else []:
+        try:
+            check_signature(each, Path(key or "").read_bytes())
+        except ImportError:
+            return "signatures are checked by the package cryptography, which is not installed"
+        except Exception:  # an InvalidSignature, and whatever a made-up head makes it raise
+            return f"the head at event {each['seq']} is not signed by this key"
     ends: dict[str, tuple[int, str]] = {}
-    last, count, head, then = 0, 0, "0" * 64, ("0" * 64, 0)
-    for event in read(path):
+    last, count, head, met = 0, 0, "0" * 64, {0: ("0" * 64, 0)}
+    for event in read(trail):
         before, prev = ends.get(event["run_id"], (0, "0" * 64))
         if event["seq"] <= last or event["chain_seq"] != before + 1 or event["prev"] != prev:
             return f"event {event['seq']} does not follow the one before it"
-        body = {key: event[key] for key in ("prev", "chain_seq", "body")}
+        body = {name: event[name] for name in ("prev", "chain_seq", "body")}
         moved = event["body"].get("run_id", event["run_id"]) != event["run_id"]
         if moved or event["hash"] != sha(canonical(body).encode()):
             return f"event {event['seq']} is not what was written"
         ends[event["run_id"]] = (event["chain_seq"], event["hash"])
         last, count, head = event["seq"], count + 1, sha((head + event["hash"]).encode())
-        if kept and last <= kept["seq"]:
-            then = (head, count)
-    if kept and then != (kept["head"], kept["events"]):
-        return f"the trail does not have the kept head at event {kept['seq']}"
-    print(f"whole: {count} events, head {head}")
+        if last in wanted:
+            met[last] = (head, count)
+    for each in kept:
+        if met.get(each["seq"]) != (each["head"], each["events"]):
+            return f"the trail does not have the kept head at event {each['seq']}"
+    print(f"whole: {count} events, {len(kept)} heads kept, head {head}")
     return None
 
 
 if __name__ == "__main__":
-    problem = check(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None)
+    problem = check(*sys.argv[1:])
     sys.exit(problem and f"BROKEN: {problem}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from hitl.engines import EmbeddedEngine
 from hitl.errors import ConfigurationError
 from hitl.ports import Clock, Store
-from hitl.reviews import ReviewQueue
+from hitl.reviews import ReviewQueue, sealer_of
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
@@ -119,10 +119,24 @@ def mounted(
 def engine_for(
     store: Store, clock: Clock, advance: Callable[[str], None], queue: ReviewQueue
 ) -> EmbeddedEngine:
-    """Return a started engine that advances due runs and fires timers."""
+    """Return a started engine that advances due runs, fires timers and seals the trail.
+
+    Raises:
+        ConfigurationError: The key that heads are to be signed with cannot be used.
+    """
+    sealer = sealer_of(store, clock=clock)
     engine = EmbeddedEngine(store, clock=clock)
-    engine.serve(advance, sweep=queue.sweep)
+    engine.serve(advance, sweep=lambda: _each(queue.sweep, sealer.tick))
     return engine
+
+
+def _each(*works: Callable[[], object]) -> None:
+    """Do all of it; one that fails does not keep the others from being done."""
+    for work in works:
+        try:
+            work()
+        except Exception:
+            _log.exception("a part of the sweep failed")
 
 
 def _bind(port: int) -> socket.socket:

@@ -5,10 +5,13 @@ their transactions. Heads kept where the database is not find a trail that was r
 """
 
 from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
-from hitl.audit.chain import GENESIS
+from hitl.audit.chain import GENESIS, Linked
 from hitl.canonical import canonical_json, sha256_hex
-from hitl.models import AuditEvent, Record
+from hitl.models import Record
+
+Event = TypeVar("Event", bound=Linked)
 
 _DOMAIN = b"hitl head v1\n"
 """Signed with the head, so that a signature made for something else never fits one."""
@@ -27,7 +30,7 @@ class Head(Record):
     head: str
     """SHA-256 over the ASCII hex of the head before and of the event's hash; `GENESIS` for no event."""
 
-    def after(self, event: AuditEvent) -> "Head":
+    def after(self, event: Linked) -> "Head":
         """Return the head with one more event."""
         return Heads(self).over((event,))
 
@@ -71,18 +74,18 @@ class Heads:
         """The head over what was read."""
         return Head(seq=self._seq, events=self._events, head=self._head)
 
-    def over(self, events: Iterable[AuditEvent]) -> Head:
+    def over(self, events: Iterable[Linked]) -> Head:
         """Roll over all of `events` and return the head then."""
         for _ in self.through(events):
             pass
         return self.now
 
-    def through(self, events: Iterable[AuditEvent]) -> Iterator[AuditEvent]:
+    def through(self, events: Iterable[Event]) -> Iterator[Event]:
         """Yield the events, in order of `seq`, and roll over each."""
         for event in events:
             if self._kept and self._kept[-1].seq < event.seq:
                 self._compare(before=event.seq)
-            self._head = sha256_hex(f"{self._head}{event.hash}".encode())
+            self._head = sha256_hex((self._head + event.hash).encode())
             self._seq, self._events = event.seq, self._events + 1
             yield event
 

@@ -8,25 +8,23 @@ from typing import TYPE_CHECKING
 
 from hitl.audit.heads import Head, SealedHead, signed_bytes
 from hitl.canonical import sha256_hex
-from hitl.errors import ConfigurationError
+from hitl.errors import ConfigurationError, MissingExtra
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
-_MISSING = "Signatures need the package cryptography. Run: pip install 'hitl-framework[crypto]'"
 
 
 def new_key() -> bytes:
     """Return a fresh private key as PEM text.
 
     Raises:
-        ConfigurationError: The package cryptography is not installed.
+        MissingExtra: The package cryptography is not installed.
     """
     try:
         from cryptography.hazmat.primitives import serialization as form  # noqa: PLC0415 - an extra
         from cryptography.hazmat.primitives.asymmetric import ed25519  # noqa: PLC0415
     except ImportError as problem:
-        raise ConfigurationError(_MISSING) from problem
+        raise _missing() from problem
     return ed25519.Ed25519PrivateKey.generate().private_bytes(
         form.Encoding.PEM, form.PrivateFormat.PKCS8, form.NoEncryption()
     )
@@ -47,7 +45,7 @@ class Signer:
             from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - an extra
             from cryptography.hazmat.primitives.asymmetric import ed25519  # noqa: PLC0415
         except ImportError as problem:
-            raise ConfigurationError(_MISSING) from problem
+            raise _missing() from problem
         try:
             key = serialization.load_pem_private_key(pem, password=None)
         except (ValueError, TypeError) as problem:
@@ -89,7 +87,7 @@ class Verifier:
             from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - an extra
             from cryptography.hazmat.primitives.asymmetric import ed25519  # noqa: PLC0415
         except ImportError as problem:
-            raise ConfigurationError(_MISSING) from problem
+            raise _missing() from problem
         try:
             key = serialization.load_pem_public_key(pem)
         except (ValueError, TypeError) as problem:
@@ -119,6 +117,10 @@ class Verifier:
 
 def _name(key: "Ed25519PublicKey") -> str:
     return sha256_hex(key.public_bytes_raw())[:16]
+
+
+def _missing() -> MissingExtra:
+    return MissingExtra("signing heads", "crypto", "cryptography")
 
 
 def _not_a_key(kind: str) -> str:

@@ -13,6 +13,7 @@ def register(audit: typer.Typer) -> None:
     audit.command("verify")(audit_verify)
     audit.command("export")(audit_export)
     audit.command("head")(audit_head)
+    audit.command("keygen")(audit_keygen)
 
 
 def audit_verify(
@@ -25,14 +26,18 @@ def audit_verify(
         str | None, typer.Option("--run", metavar="RUN", help="Only this run's chain.")
     ] = None,
     head: Annotated[
-        Path | None, typer.Option("--head", help="A head kept elsewhere; see `hitl audit head`.")
+        Path | None, typer.Option("--head", help="Heads kept elsewhere; see `hitl audit head`.")
+    ] = None,
+    key: Annotated[
+        list[Path] | None,
+        typer.Option("--key", metavar="PUB", help="A public key heads are signed by; repeatable."),
     ] = None,
     json: Json = False,
 ) -> None:
     """Recompute the trail's hashes; exit code 1 at the first event that does not fit."""
     from hitl.cli import trail
 
-    trail.verify(store, file=file, run_id=run_id, kept=head, as_json=json)
+    trail.verify(store, file=file, run_id=run_id, kept=head, keys=key or (), as_json=json)
 
 
 def audit_export(
@@ -55,10 +60,34 @@ def audit_export(
 def audit_head(
     file: Annotated[Path | None, typer.Argument(metavar="FILE", help="Where to write it.")] = None,
     *,
+    key: Annotated[
+        Path | None,
+        typer.Option(
+            "--signing-key", envvar="HITL_SIGNING_KEY", help="The private key to sign it with."
+        ),
+    ] = None,
+    sealed: Annotated[
+        bool, typer.Option("--sealed", help="The last head that the serving process sealed.")
+    ] = False,
     store: StoreUrl = DEFAULT_STORE,
     json: Json = False,
 ) -> None:
     """Verify the trail and give its head, one hash over every event: keep it elsewhere."""
     from hitl.cli import trail
 
-    trail.head(store, file=file, as_json=json)
+    trail.head(store, file=file, key=key, sealed=sealed, as_json=json)
+
+
+def audit_keygen(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Where the private key goes; must not exist.")
+    ],
+    *,
+    public: Annotated[
+        bool, typer.Option("--public", help="Print the public key of the key in FILE.")
+    ] = False,
+) -> None:
+    """Make a key that heads are signed with, and print its public key."""
+    from hitl.cli import keys
+
+    keys.generate(file, public=public)

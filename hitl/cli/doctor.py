@@ -11,12 +11,13 @@ import typer
 from packaging.requirements import Requirement
 from rich.text import Text
 
-from hitl.audit import verify
-from hitl.cli.opened import reading
+from hitl.audit import Heads, verify
+from hitl.cli.opened import looking
 from hitl.cli.terminal import console, print_json, visible
-from hitl.cli.trail import Trail, events_of
+from hitl.cli.trail import lines_of
 from hitl.errors import HitlError
 from hitl.models import Record, RunStatus
+from hitl.ports import Store
 from hitl.reviews import ReviewQueue
 from hitl.stores import Holder, holder, open_reader, wal_reset_affected
 from hitl.stores.sqlite_open import locate
@@ -24,6 +25,7 @@ from hitl.stores.sqlite_open import locate
 Verdict = Literal["ok", "warn", "fail"]
 _STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 _EXTRAS = {
+    "crypto": ("signing and encryption", ("cryptography",)),
     "demo": ("hitl demo", ("PIL", "sklearn")),
     "lab": ("policy evaluation", ("numpy", "scipy")),
 }
@@ -157,10 +159,11 @@ def _store(url: str) -> Iterator[Line]:
         return
     yield _ok("store", f"{url} opens, and its tables are those of this version.")
     yield _writer(held)
-    with reading(url) as queue:
+    with looking(url) as opened:
+        queue = ReviewQueue(opened)
         yield _runs(queue)
         yield _states(queue)
-        yield _trail(queue)
+        yield _trail(opened)
 
 
 def _writer(held: Holder | None) -> Line:
@@ -187,12 +190,12 @@ def _states(queue: ReviewQueue) -> Line:
     return _warn("states", f"{len(noted)} of the newest runs are noted, e.g. {noted[0].notes[0]}")
 
 
-def _trail(queue: ReviewQueue) -> Line:
-    trail = Trail(events_of(queue, None), None)
-    finding = verify(trail)
+def _trail(store: Store) -> Line:
+    rolled = Heads()
+    finding = verify(rolled.through(lines_of(store)))
     if finding is not None:
         return _fail("trail", finding.sentence)
-    return _ok("trail", f"whole, {trail.head.events:,} events.")
+    return _ok("trail", f"whole, {rolled.now.events:,} events.")
 
 
 def _ok(check: str, found: str) -> Line:

@@ -49,9 +49,20 @@ def reading(url: str) -> Iterator[ReviewQueue]:
     Raises:
         StoreError: There is no such store, or its tables are of another version.
     """
+    with looking(url) as store:
+        yield ReviewQueue(store)
+
+
+@contextlib.contextmanager
+def looking(url: str) -> Iterator[ReadOnlyStore]:
+    """Give a store for looking, also while another process writes it.
+
+    Raises:
+        StoreError: There is no such store, or its tables are of another version.
+    """
     store = ReadOnlyStore(open_reader(url))
     try:
-        yield ReviewQueue(store)
+        yield store
     finally:
         store.close()
 

@@ -33,6 +33,8 @@ The hierarchy:
   + RunBusy
   + RunRefusal
   + ServerUnreachable
+  + UpkeepRefused
+  + TrailBroken
   + EvidenceRefusal
     - UnusableColumn
     - NotIdentifiable
@@ -80,6 +82,7 @@ from hitl.errors.sentences import (
     StoreUnavailable,
     UnknownStep,
 )
+from hitl.errors.upkeep import TrailBroken, UpkeepRefused
 
 __all__ = [
     "AlreadyDecided",
@@ -115,8 +118,10 @@ __all__ = [
     "StoreUnavailable",
     "TooFewLabels",
     "TooLateToUndo",
+    "TrailBroken",
     "UnknownStep",
     "UnusableColumn",
+    "UpkeepRefused",
 ]
 
 for _name in __all__:

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from hitl.audit import SealedHead
+from hitl.audit import SealedHead, TrailLine
 from hitl.models import AuditEvent, JsonObject
 
 
@@ -13,6 +13,12 @@ class TrailReader(Protocol):
         self, *, run_id: str | None = None, after: int = 0, limit: int = 100
     ) -> list[AuditEvent]:
         """Return events with `seq > after`, oldest first."""
+        ...
+
+    def trail(
+        self, *, run_id: str | None = None, after: int = 0, limit: int = 100
+    ) -> list[TrailLine]:
+        """Return what `audit` returns with the bodies as text, for who reads very many."""
         ...
 
     def sealable(self) -> int:

@@ -10,6 +10,7 @@ from hitl.reviews.clock import utcnow
 from hitl.reviews.closing import supersede
 from hitl.reviews.opening import effect_fingerprint, open_review, proposal_hash
 from hitl.reviews.queue import ReviewQueue
+from hitl.reviews.sealing import Sealer, read_signer, sealer_of
 from hitl.reviews.shadow import ShadowCheckpoint, ShadowReport, shadow_reports
 from hitl.reviews.stopping import stop_all
 from hitl.reviews.timeline import RunTimeline, TimelineStep
@@ -19,6 +20,7 @@ __all__ = [
     "NoAnswer",
     "ReviewQueue",
     "RunTimeline",
+    "Sealer",
     "ShadowCheckpoint",
     "ShadowReport",
     "TimelineStep",
@@ -26,6 +28,8 @@ __all__ = [
     "effect_fingerprint",
     "open_review",
     "proposal_hash",
+    "read_signer",
+    "sealer_of",
     "shadow_reports",
     "stop_all",
     "supersede",

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Column, ColumnElement, Tuple, literal, tuple_
 
+from hitl.audit import TrailLine
 from hitl.errors import NotFound
 from hitl.models import (
     AuditEvent,
@@ -82,15 +83,15 @@ def gate_of(row: Any) -> GateRow:
     return gate.model_copy(update=changes)
 
 
-def event_of(row: Any) -> AuditEvent:
-    """Return the event of a row of the trail."""
+def event_of(line: TrailLine) -> AuditEvent:
+    """Return the event of a line of the trail."""
     return AuditEvent(
-        seq=row.seq,
-        run_id=row.run_id,
-        chain_seq=row.chain_seq,
-        prev=row.prev,
-        hash=row.hash,
-        body=json_value(row.body),
+        seq=line.seq,
+        run_id=line.run_id,
+        chain_seq=line.chain_seq,
+        prev=line.prev,
+        hash=line.hash,
+        body=line.body,
     )
 
 

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from hitl.audit import SealedHead
+from hitl.audit import GENESIS, SealedHead, TrailLine, fits, verify
+from hitl.canonical import sha256_hex
 from hitl.errors import StoreError
+from hitl.models import JsonObject
 from hitl.stores import open_store
 
 
@@ -19,7 +21,7 @@ def test_heads_are_kept_once_and_read_in_order(url: str) -> None:
     with closing(open_store(url)) as store:
         assert store.read(lambda r: (r.last_head(), r.sealable())) == (None, 0)
 
-        added = [store.write(lambda t, n=n: t.add_head(head(n))) for n in (3, 9, 3)]
+        added = store.write(lambda t: [t.add_head(head(n)) for n in (3, 9, 3)])
 
         assert added == [True, True, False]
         assert store.read(lambda r: r.heads()) == [head(3), head(9)]
@@ -60,3 +62,27 @@ def test_a_database_of_the_first_schema_is_upgraded_with_its_trail(
 
     with closing(open_store(url)) as store:
         assert store.read(lambda r: (r.audit(), r.heads())) == ([event], [])
+
+
+def test_a_forged_line_that_is_no_object_is_a_finding(url: str) -> None:
+    text = "[]"
+    framed = f'{{"body":{text},"chain_seq":1,"prev":"{GENESIS}"}}'
+    line = TrailLine(1, "run_1", 1, GENESIS, sha256_hex(framed.encode()), text)
+
+    finding = verify([line])
+
+    assert finding is not None
+    assert "belongs to run None" in finding.sentence
+    assert verify([line._replace(text='{"a": ')]) is not None
+
+
+def test_a_body_that_was_stored_in_another_order_still_fits(url: str) -> None:
+    body: JsonObject = {"b": 1.0, "action": "x", "run_id": "run_1"}
+    with closing(open_store(url)) as store:
+        store.write(lambda t: t.append_audit("run_1", body))
+        (line,) = store.read(lambda r: r.trail())
+
+    assert line.text == '{"action":"x","b":1,"run_id":"run_1"}'
+    assert fits(line)
+    assert fits(line._replace(text='{"run_id": "run_1", "action": "x", "b": 1.0}'))
+    assert not fits(line._replace(text='{"run_id": "run_1", "action": "x", "b": 1.5}'))
