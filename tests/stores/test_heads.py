@@ -5,12 +5,15 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine, text
 
-from hitl.audit import GENESIS, SealedHead, TrailLine, fits, verify
+from hitl.audit import GENESIS, SealedHead, TrailLine, fits, link, verify
 from hitl.canonical import sha256_hex
 from hitl.errors import StoreError
 from hitl.models import JsonObject
-from hitl.stores import open_store
+from hitl.stores import migrate, open_store
 
 
 def head(seq: int, *, signature: str = "") -> SealedHead:
@@ -52,22 +55,28 @@ def test_a_head_cannot_be_changed_even_in_sql(url: str, tmp_path: Path, change: 
 def test_a_database_of_the_first_schema_is_upgraded_with_its_trail(
     url: str, tmp_path: Path
 ) -> None:
-    with closing(open_store(url)) as store:
-        event = store.write(lambda t: t.append_audit("run_1", {"action": "x"}))
-    with closing(sqlite3.connect(tmp_path / "hitl.db")) as raw:
-        raw.execute("DROP TABLE hitl_head")
-        raw.execute("DROP TABLE hitl_audit_private")
-        raw.execute("UPDATE hitl_version SET version_num = '0001'")
-        raw.commit()
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrate.__file__).parent / "migrations"))
+    engine = create_engine(url)
+    body = '{"action": "x"}'
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(
+            text("INSERT INTO hitl_audit VALUES (1, 'run_1', 1, :prev, :hash, :body)"),
+            {"prev": GENESIS, "hash": link(GENESIS, 1, {"action": "x"}), "body": body},
+        )
+    engine.dispose()
 
     with closing(open_store(url)) as store:
-        assert store.read(lambda r: (r.audit(), r.heads())) == ([event], [])
+        (event,) = store.read(lambda r: r.trail())
+        assert (event.text, verify([event])) == (body, None)
+        assert store.read(lambda r: r.heads()) == []
 
 
 def test_a_forged_line_that_is_no_object_is_a_finding(url: str) -> None:
-    text = "[]"
-    framed = f'{{"body":{text},"chain_seq":1,"prev":"{GENESIS}"}}'
-    line = TrailLine(1, "run_1", 1, GENESIS, sha256_hex(framed.encode()), text)
+    framed = f'{{"body":[],"chain_seq":1,"prev":"{GENESIS}"}}'
+    line = TrailLine(1, "run_1", 1, GENESIS, sha256_hex(framed.encode()), "[]")
 
     finding = verify([line])
 
