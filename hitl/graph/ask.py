@@ -52,6 +52,8 @@ def question(
     serde = attempt.task.session.wiring.serde
     found, others, handed_off = picked.found, picked.others, picked.ran.handed_off
     meta = frozen_facts(found, answers=answers, handed_off=handed_off)
+    if attempt.task.asked_with:
+        meta["asked_with"] = attempt.task.asked_with
     value = picked.ran.value
     if others:
         value = [value, *(other.ran.value for other in others)]

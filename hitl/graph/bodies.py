@@ -6,28 +6,32 @@ Each exists twice, in a synchronous and an asynchronous form.
 import asyncio
 import contextvars
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
 from langgraph.errors import GraphBubbleUp, GraphInterrupt, ParentCommand
 
+from hitl.errors import ConfigurationError
 from hitl.graph.context import Current, running
 from hitl.graph.lg import (
     Counter,
     StandingChannel,
     as_update,
+    calling_with,
     collecting,
     isolate,
     isolate_rollout,
     surrounding,
     with_configurable,
 )
-from hitl.graph.task import Attempt, GateSpec, Ran, RunBody, turn_standing
+from hitl.graph.task import Attempt, GateSpec, Inside, Ran, RunBody, turn_standing
 from hitl.models import JsonObject
 from hitl.ports import Transaction
+from hitl.reliability import Standing
 
 _MOST_THREADS = 16
 
@@ -70,7 +74,10 @@ def first_body(attempt: Attempt, state: Any) -> tuple[RunBody, Counter]:
     config, asked = isolate(task.config, attempt.number, used, resumes=task.spec.resumes)
     if task.spec.is_graph:
         config = with_configurable(config, **task.inside())
-    return RunBody(state, config, attempt.current()), asked
+    inside = task.spec.calls(attempt) if task.spec.calls is not None else None
+    if inside is not None:
+        config = inside.entered(config)
+    return RunBody(state, config, attempt.current(), inside), asked
 
 
 def rollout_body(attempt: Attempt, rollout: int) -> RunBody:
@@ -78,7 +85,17 @@ def rollout_body(attempt: Attempt, rollout: int) -> RunBody:
     task = attempt.task
     used = task.session.answers_used(task.facts.task_id)
     config = isolate_rollout(task.config, attempt.number, rollout, used)
+    if task.spec.calls is not None:
+        config = calling_with(config, _refuse_task)
     return RunBody(deepcopy(task.state), config, attempt.current(rollout))
+
+
+def _refuse_task(function: Any, *_: Any, **__: Any) -> Any:
+    name = getattr(function, "__name__", "a task")
+    raise ConfigurationError(
+        f"Task {name!r} was called by one of several tries of a body: its result would reach another."
+        " Nothing was committed. Put the checkpoint with tries on the task, not on what calls it."
+    )
 
 
 def perform(spec: GateSpec, ask: Asks) -> Any:
@@ -157,11 +174,12 @@ def _run(spec: GateSpec, ask: RunBody) -> Ran:
     sink: list[StandingChannel] = []
     started = time.perf_counter()
     try:
-        with running(ask.current), collecting(sink), surrounding(ask.config):
+        with running(ask.current), collecting(sink), surrounding(ask.config), _ended(ask.inside):
             value, handed_off = spec.body.invoke(ask.state, ask.config), False
     except ParentCommand as handoff:
         value, handed_off = handoff.args[0], True
-    return _ran(spec, value, handed_off=handed_off, sink=sink, started=started)
+    child = _child(spec, ask, sink)
+    return Ran(as_update(value, spec.fields), handed_off, child, time.perf_counter() - started)
 
 
 async def _arun(spec: GateSpec, ask: RunBody) -> Ran:
@@ -169,17 +187,50 @@ async def _arun(spec: GateSpec, ask: RunBody) -> Ran:
     started = time.perf_counter()
     try:
         with running(ask.current), collecting(sink), surrounding(ask.config):
-            value, handed_off = await spec.body.ainvoke(ask.state, ask.config), False
+            async with _aended(ask.inside):
+                value, handed_off = await spec.body.ainvoke(ask.state, ask.config), False
     except ParentCommand as handoff:
         value, handed_off = handoff.args[0], True
-    return _ran(spec, value, handed_off=handed_off, sink=sink, started=started)
-
-
-def _ran(
-    spec: GateSpec, value: Any, *, handed_off: bool, sink: list[StandingChannel], started: float
-) -> Ran:
-    child = None
-    if spec.is_graph and sink and sink[0].is_available():
-        kept = sink[0].get()
-        child = turn_standing(kept, kept.get("turn", 0)) if kept else None
+    child = _child(spec, ask, sink)
     return Ran(as_update(value, spec.fields), handed_off, child, time.perf_counter() - started)
+
+
+@contextmanager
+def _ended(inside: Inside | None) -> Iterator[None]:
+    """End the tasks a body called when it ends; a no in one of them ends the body's own task too."""
+    try:
+        yield
+    except Exception as problem:
+        if inside is not None and isinstance(problem, GraphBubbleUp):
+            inside.wait()
+        if inside is not None:
+            inside.end(problem)
+        raise
+    if inside is not None:
+        inside.wait()
+        inside.end()
+
+
+@asynccontextmanager
+async def _aended(inside: Inside | None) -> AsyncIterator[None]:
+    """See `_ended`."""
+    try:
+        yield
+    except Exception as problem:
+        if inside is not None and isinstance(problem, GraphBubbleUp):
+            await inside.await_all()
+        if inside is not None:
+            inside.end(problem)
+        raise
+    if inside is not None:
+        await inside.await_all()
+        inside.end()
+
+
+def _child(spec: GateSpec, ask: RunBody, sink: list[StandingChannel]) -> Standing | None:
+    if ask.inside is not None:
+        return ask.inside.standing()
+    if not (spec.is_graph and sink and sink[0].is_available()):
+        return None
+    kept = sink[0].get()
+    return turn_standing(kept, kept.get("turn", 0)) if kept else None

@@ -1,7 +1,7 @@
 """The gate of one step: run the body, withhold its result where the policy says so, commit a yes.
 
 The protocol is a generator that asks its shell to run the body or to do work in the store, so that
-it exists once; `gated_node` wraps it in a synchronous and an asynchronous shell.
+it exists once; `drive` and `adrive` are its synchronous and asynchronous shells.
 """
 
 from collections.abc import Generator
@@ -43,10 +43,10 @@ from hitl.reliability import both
 Protocol = Generator[Asks, Any, Any]
 
 
-def gate_steps(spec: GateSpec, state: Any, config: RunnableConfig) -> Protocol:
+def gate_steps(task: GatedTask) -> Protocol:
     """Yield what the shell must do for one task; return what the node's writers commit."""
-    task = GatedTask(spec, config, state)
-    task.session.forget(task.facts.task_id)
+    spec = task.spec
+    task.session.forget(task.commits_as)
     if task.session.stop_sentence:
         raise StopRun("", task.session.stop_sentence)
     before: Settled | None = None
@@ -56,7 +56,7 @@ def gate_steps(spec: GateSpec, state: Any, config: RunnableConfig) -> Protocol:
             return _commit(task, [before])
         task.state = before.value
         # Written as well when the step fails and its error handler acts: an effect may have happened.
-        task.session.stage(task.facts.task_id, Staged(task.facts.checkpoint_ns, before.work))
+        task.session.stage(task.commits_as, Staged(task.facts.checkpoint_ns, before.work))
     if spec.after:
         after = yield from _after(task)
         return _commit(task, [after] if before is None else [before.without_write(), after])
@@ -147,8 +147,8 @@ def _commit(task: GatedTask, settled: list[Settled]) -> Any:
     total = writes[0]
     for write in writes[1:]:
         total = both(total, write)
-    session.stage(facts.task_id, Staged(facts.checkpoint_ns, work, total))
-    write_channel(task.config, {"turn": session.run.turn, "write": total.dump()})
+    session.stage(task.commits_as, Staged(facts.checkpoint_ns, work, total))
+    write_channel(task.config, task.written(total))
     if last.handed_off:
         raise ParentCommand(last.value)
     return last.value
@@ -161,23 +161,33 @@ def gated_node(spec: GateSpec) -> Runnable[Any, Any]:
     """Return the runnable that stands where the step's body stood."""
 
     def gated(state: Any, config: RunnableConfig) -> Any:
-        protocol = gate_steps(spec, state, config)
-        reply: Any = None
-        while True:
-            try:
-                ask = protocol.send(reply)
-            except StopIteration as end:
-                return end.value
-            reply = perform(spec, ask)
+        return drive(GatedTask(spec, config, state))
 
     async def agated(state: Any, config: RunnableConfig) -> Any:
-        protocol = gate_steps(spec, state, config)
-        reply: Any = None
-        while True:
-            try:
-                ask = protocol.send(reply)
-            except StopIteration as end:
-                return end.value
-            reply = await aperform(spec, ask)
+        return await adrive(GatedTask(spec, config, state))
 
     return callable_node(spec.body, spec.name, gated, agated)
+
+
+def drive(task: GatedTask) -> Any:
+    """Take a task through its gates in this thread; return what is committed."""
+    protocol = gate_steps(task)
+    reply: Any = None
+    while True:
+        try:
+            ask = protocol.send(reply)
+        except StopIteration as end:
+            return end.value
+        reply = perform(task.spec, ask)
+
+
+async def adrive(task: GatedTask) -> Any:
+    """See `drive`, in this event loop."""
+    protocol = gate_steps(task)
+    reply: Any = None
+    while True:
+        try:
+            ask = protocol.send(reply)
+        except StopIteration as end:
+            return end.value
+        reply = await aperform(task.spec, ask)

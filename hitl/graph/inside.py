@@ -27,7 +27,7 @@ def undo_denied(attempt: Attempt) -> Work | None:
     Raises:
         NeedsAttention: An effect inside already happened; running again would repeat it.
     """
-    if not attempt.denied or not attempt.task.spec.is_graph:
+    if not attempt.denied or not attempt.task.spec.holds_gates:
         return None
     review, decision = attempt.denied[-1]
     rows = _rows(attempt)
@@ -63,7 +63,7 @@ def _acted_among(rows: list[GateRow]) -> str | None:
 def _rows(attempt: Attempt) -> list[GateRow]:
     """Return the rows of steps inside this task's child graph, in order of commit."""
     task = attempt.task
-    if not task.spec.is_graph:
+    if not task.spec.holds_gates:
         return []
     here = (task.spec.path, task.shard)
     root, run_id = task.facts.root_checkpoint_id, task.session.run.id

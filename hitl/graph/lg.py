@@ -60,6 +60,8 @@ _RUNTIME = "__pregel_runtime"
 _TASK_ID = "__pregel_task_id"
 _CHECKPOINT_MAP = "checkpoint_map"
 _PUSH = "__pregel_push"
+_CALL = "__pregel_call"
+_PREVIOUS = "__previous__"
 
 CHECKPOINTER_KEY = "__pregel_checkpointer"
 """Where a server that brings its own saver puts it."""
@@ -166,6 +168,27 @@ def isolate_rollout(
 def tasks_called(config: RunnableConfig) -> bool:
     """Return whether a first attempt's body called a `@task`: its result is cached for the next."""
     return bool(config["configurable"][_SCRATCHPAD].call_counter() > 0)
+
+
+def is_flow(graph: Any) -> bool:
+    """Return whether a compiled graph is an `@entrypoint`: its body calls tasks."""
+    return isinstance(graph, Pregel) and _PREVIOUS in graph.channels
+
+
+def task_caller(config: RunnableConfig) -> Callable[..., Any]:
+    """Return what a body calls `@task`s with: (function, (args, kwargs), options) to a future."""
+    caller: Callable[..., Any] = config["configurable"][_CALL]
+    return caller
+
+
+def calling_with(config: RunnableConfig, caller: Callable[..., Any]) -> RunnableConfig:
+    """Return a config under which a body calls `@task`s with `caller`."""
+    return with_configurable(config, **{_CALL: caller})
+
+
+def number_calls(config: RunnableConfig, number: Callable[[], int]) -> None:
+    """Let `number` say which of the task's calls the next one is: its result is kept by that."""
+    config["configurable"][_SCRATCHPAD].call_counter._counter = number
 
 
 def _advance(counter: Callable[[], int], to: int) -> None:

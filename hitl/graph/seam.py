@@ -14,11 +14,13 @@ from langgraph.pregel import Pregel
 from hitl.canonical import content_hash
 from hitl.errors import ConfigurationError
 from hitl.graph.answers import ROOT, AnswerForm, field_types
+from hitl.graph.calls import Tasks
 from hitl.graph.gate import gated_node
 from hitl.graph.lg import (
     CHANNEL,
     StandingChannel,
     input_keys,
+    is_flow,
     is_async_only,
     node_reads,
     replace_body,
@@ -134,6 +136,7 @@ def _spec(graph: Graph, wiring: Wiring, path: str, name: str, body: Any) -> Gate
         appending=_appending(graph, keys),
         after=after if after or before else (Checkpoint(path),),
         before=before,
+        calls=Tasks(wiring) if is_flow(graph) else None,
     )
 
 

@@ -93,6 +93,8 @@ class Session:
         """Reviews of questions whose answers are handed to LangGraph, by task."""
         self.with_snapshot: Work | None = None
         """Written in the transaction of the next snapshot: what an update by hand does to the rest."""
+        self.kept_calls: dict[str, Any] = {}
+        """What tasks called by a body came to, by that body's execution (see `calls`)."""
         self._lock = threading.Lock()
         self._staged: dict[str, Staged] = {}
         self._visits: dict[tuple[str, Place, int], tuple[int, str]] = {}
@@ -123,15 +125,24 @@ class Session:
 
         What a body was given it may have changed in place.
         """
+        found = self._snapshot(facts)
+        values: Mapping[str, Any] = found.checkpoint["channel_values"] if found else {}
+        return values
+
+    def written_in(self, facts: TaskFacts, channel: str) -> list[Any]:
+        """Return what tasks of this superstep that committed already wrote to a channel."""
+        found = self._snapshot(facts)
+        kept = found.pending_writes or () if found else ()
+        return [value for _, name, value in kept if name == channel]
+
+    def _snapshot(self, facts: TaskFacts) -> Any:
         graph = facts.checkpoint_ns.rpartition("|")[0]
         place = {
             "thread_id": self.run.id,
             "checkpoint_ns": graph,
             "checkpoint_id": facts.checkpoint_id,
         }
-        found = self._stored({"configurable": place})
-        values: Mapping[str, Any] = found.checkpoint["channel_values"] if found else {}
-        return values
+        return self._stored({"configurable": place})
 
     # -- which execution this is ----------------------------------------------------------------
 

@@ -105,12 +105,21 @@ def standing_review(attempt: Attempt) -> tuple[StoredProposal, Review]:
     """Return the withheld proposal of this attempt and its review, decision included.
 
     Raises:
-        NeedsAttention: The review was cancelled: nobody will decide it.
+        NeedsAttention: The review was cancelled, so nobody will decide it; or it is of a `@task`
+            that was called with other arguments.
     """
     session = attempt.task.session
     stored = session.proposal(attempt.key)
     assert stored is not None  # noqa: S101 - the caller looked
     review = session.wiring.store.read(lambda r: r.review(stored.review_id))
+    if stored.meta.get("asked_with", "") != attempt.task.asked_with:
+        raise NeedsAttention(
+            review.id,
+            f"Task {review.name.step!r} was called with other arguments than those of review"
+            f" {review.id!r}: what calls it does not do the same when it runs again. Nothing was"
+            " committed; take what changes (time, chance, what it reads) into a task, and restart the"
+            " run or stop it.",
+        )
     if review.status is ReviewStatus.CANCELLED:
         raise NeedsAttention(
             review.id,

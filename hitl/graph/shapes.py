@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from hitl.graph.lg import is_flow
 from hitl.graph.seam import Graph, nodes
 from hitl.policy import Step, Tool
 
@@ -13,16 +14,19 @@ def shapes(graph: Graph) -> tuple[Step, ...]:
     A step's tags are those of its metadata (`{"tags": [...]}`), every key of its metadata that is
     True, and LangChain's own tags. The same holds for tools.
     """
-    return tuple(_step(n.path, n.graph.nodes[n.name]) for n in nodes(graph))
+    return tuple(
+        _step(n.path, n.graph.nodes[n.name], calls_tasks=is_flow(n.graph)) for n in nodes(graph)
+    )
 
 
-def _step(path: str, node: Any) -> Step:
+def _step(path: str, node: Any, *, calls_tasks: bool) -> Step:
     bound: Mapping[str, Any] = getattr(node.bound, "config", None) or {}
     tags = _tags(node.tags, node.metadata) | _tags(bound.get("tags"), bound.get("metadata"))
     tools = getattr(node.bound, "tools_by_name", None) or {}
     return Step(
         path,
         tags=tags,
+        calls_tasks=calls_tasks,
         tools=tuple(Tool(name, _tags(tool.tags, tool.metadata)) for name, tool in tools.items()),
     )
 

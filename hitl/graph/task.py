@@ -1,10 +1,10 @@
 """One execution of a gated step: where it stands in the run, and what it asks the store for."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 from langchain_core.runnables import Runnable, RunnableConfig
 
@@ -40,6 +40,10 @@ from hitl.reliability import Standing, Write
 from hitl.remedy import Used, deadline
 
 
+OF_TASK = "call"
+"""In a write to the private channel: which call of a `@task` it is of."""
+
+
 @dataclass(frozen=True, slots=True)
 class GateSpec:
     """What is known about a gate when the graph is wrapped."""
@@ -65,11 +69,42 @@ class GateSpec:
     after: tuple[Checkpoint, ...]
     """What is declared after the step; a plain checkpoint when nothing is declared at all."""
     before: tuple[Checkpoint, ...]
+    calls: "Callable[[Attempt], Inside] | None" = None
+    """What stands between a body and the `@task`s it calls, each of which is gated; None for bodies
+    whose tasks are not."""
+
+    @property
+    def holds_gates(self) -> bool:
+        """Whether the body may have gates in it: those of a child graph, or of tasks it calls."""
+        return self.is_graph or self.calls is not None
 
     @property
     def places(self) -> tuple[Place, ...]:
         """Where the gates of this step stand."""
         return (Place.BEFORE,) * bool(self.before) + (Place.AFTER,) * bool(self.after)
+
+
+class Inside(Protocol):
+    """The `@task`s that one execution of a body calls."""
+
+    def entered(self, config: RunnableConfig) -> RunnableConfig:
+        """Return the config under which the body calls its tasks through their gates."""
+
+    def standing(self) -> Standing | None:
+        """Return what the tasks came to; None when there were none."""
+
+    def wait(self) -> None:
+        """Return when every task that was called is over."""
+
+    async def await_all(self) -> None:
+        """See `wait`."""
+
+    def end(self, raised: Exception | None = None) -> None:
+        """Raise what a gate in a task raised: a body that catches everything must not swallow a no.
+
+        Args:
+            raised: What the body ended with, if not with a value.
+        """
 
 
 Level = tuple[str, int, str]
@@ -83,6 +118,8 @@ class RunBody:
     state: Any
     config: RunnableConfig
     current: Current
+    inside: Inside | None = None
+    """The tasks it calls; None where they are not gated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +130,7 @@ class Ran:
     """What it returned, or the Command it handed to the parent graph."""
     handed_off: bool = False
     child: Standing | None = None
-    """The child graph's own standing; None for other bodies."""
+    """The standing of the child graph, or of the tasks it called; None for other bodies."""
     seconds: float | None = None
     work: tuple[Work, ...] = ()
     """What the child's task that handed off would have committed: it has no commit of its own."""
@@ -108,6 +145,8 @@ class GatedTask:
         self.state = state
         self.session = _session(spec, config)
         self.facts: TaskFacts = task_facts(config)
+        self.commits_as = self.facts.task_id
+        """Under which id LangGraph stores its writes."""
         self.began: datetime = self.session.wiring.clock()
 
     @cached_property
@@ -127,23 +166,35 @@ class GatedTask:
 
     def name(self, place: Place) -> StepName:
         """Return the step's name in this visit."""
-        outer = self.config["configurable"].get(SHARD_KEY, 0)
-        visit = self.session.visit(self.spec.path, place, self.facts.checkpoint_id, outer=outer)
+        here = self.facts.checkpoint_id
+        visit = self.session.visit(self.spec.path, place, here, outer=self.outer)
         return StepName(step=self.spec.path, place=place, visit=visit, shard=self.shard)
 
     @property
     def shard(self) -> int:
         """Which task of a fan-out it is, the outer fan-outs' numbers included."""
-        outer = self.config["configurable"].get(SHARD_KEY, 0)
         own = 0 if self.facts.shard is None else self.facts.shard + 1
-        return int(outer * FAN_OUT + own)
+        return self.outer * FAN_OUT + own
+
+    @property
+    def outer(self) -> int:
+        """Which task of a fan-out the graph around it is; 0 for none."""
+        return int(self.config["configurable"].get(SHARD_KEY, 0))
+
+    @property
+    def asked_with(self) -> str:
+        """What its proposal is bound to besides the task: the arguments of a `@task`; "" for none."""
+        return ""
+
+    def written(self, total: Write) -> dict[str, Any]:
+        """Return what goes into the private channel when the task commits."""
+        return {"turn": self.session.run.turn, "write": total.dump()}
 
     @property
     def level(self) -> Level:
         """The graph this task is in, as it stands."""
         graph = self.spec.path.removesuffix(self.spec.name).rstrip("/")
-        outer = self.config["configurable"].get(SHARD_KEY, 0)
-        return graph, outer, self.facts.checkpoint_id
+        return graph, self.outer, self.facts.checkpoint_id
 
     @property
     def above(self) -> tuple[Level, ...]:
@@ -169,7 +220,7 @@ class GatedTask:
         """Return what the body did, a child graph's handing-off task counted in."""
         if not ran.handed_off:
             return ran
-        work, writes = self.session.adopt(self.facts.task_id, self.facts.checkpoint_ns)
+        work, writes = self.session.adopt(self.commits_as, self.facts.checkpoint_ns)
         child = ran.child
         for write in writes:
             child = (child or Standing()).then(write)
@@ -309,8 +360,8 @@ def turn_standing(value: dict[str, Any], turn: int) -> Standing:
 
 def add_to_channel(value: dict[str, Any], write: dict[str, Any]) -> dict[str, Any]:
     """Reduce one task's write into the private channel: LangGraph's reducer signature."""
-    if not write:
-        return value
+    if not write or OF_TASK in write:
+        return value  # a `@task`'s: the body that called it writes what all of them came to
     turn = write["turn"]
     own = turn_standing(value, turn)
     return {"turn": turn, **own.then(Write.load(write["write"])).dump()}

@@ -13,10 +13,11 @@ from pydantic import BaseModel, Field, PrivateAttr, model_validator
 from hitl.canonical import content_hash
 from hitl.errors import ConfigurationError, NotBuilt, PolicyFileError, UnknownStep
 from hitl.models import JsonObject, Place, Record, RemedyKind
+from hitl.policy.checks import check_functions, check_of_task, check_rollouts, stands
 from hitl.policy.checkpoint import DONE, Checkpoint, problems_at_the_end, spoken
 from hitl.policy.fields import Chance, built, fields_among
 from hitl.policy.files import policy_arguments, read_yaml, write_yaml
-from hitl.policy.functions import is_importable, reference, resolve
+from hitl.policy.functions import is_importable, reference
 from hitl.policy.patterns import (
     EFFECT,
     Step,
@@ -198,7 +199,7 @@ class EscalationPolicy(Record):
         step = self._steps.get(path, Step(path))
         here = [c for c in self.checkpoints if c.place is place]
         yield from (c for c in here if is_of_tools(c.step) and matches_step(c.step, step))
-        exact = [c for c in here if c.step == path]
+        exact = next(filter(None, ([c for c in here if c.step == n] for n in step.names)), [])
         globs = (c for c in here if c.is_pattern and not is_of_tools(c.step))
         yield from exact or (c for c in globs if matches_step(c.step, step))
 
@@ -258,6 +259,17 @@ class EscalationPolicy(Record):
         known._steps = {step.path: step for step in as_steps(steps)}
         return known
 
+    def meet(self, task: Step) -> None:
+        """Get to know a task that an `@entrypoint` of the workflow calls."""
+        self._steps.setdefault(task.path, task)
+
+    def unmet(self) -> tuple[Checkpoint, ...]:
+        """Return the checkpoints that stand at none of the steps and tasks known so far."""
+        known = self._steps.values()
+        return tuple(
+            c for c in self.checkpoints if c != self.end and not any(stands(c, s) for s in known)
+        )
+
     def matches(self, steps: Iterable[str | Step]) -> tuple[Match, ...]:
         """Return what each checkpoint stands at in a workflow with these steps: a dry run.
 
@@ -269,7 +281,7 @@ class EscalationPolicy(Record):
         return tuple(policy._match(c, known) for c in self.checkpoints)
 
     def _match(self, checkpoint: Checkpoint, steps: Sequence[Step]) -> Match:
-        hit = [s for s in steps if _stands(checkpoint, s)]
+        hit = [s for s in steps if stands(checkpoint, s)]
         here = [s for s in hit if checkpoint in self.at(s.path, checkpoint.place)]
         tools = (t for s in here for t in s.tools if is_of_tools(checkpoint.step))
         return Match(
@@ -304,42 +316,31 @@ class EscalationPolicy(Record):
 
         Raises:
             NotBuilt: The policy asks for a feature this version does not have.
-            UnknownStep: A checkpoint names a step the workflow does not have.
-            ConfigurationError: A pattern or `accuracy` matches nothing, or a function cannot be
-                found.
+            UnknownStep: A checkpoint names a step the workflow does not have, and can be no task.
+            ConfigurationError: A pattern or `accuracy` matches nothing and can match no task, or a
+                function cannot be found.
         """
         for feature in _unbuilt(self):
             raise NotBuilt(feature)
         known = as_steps(steps)
         paths = {step.path for step in known}
+        calls_tasks = any(step.calls_tasks for step in known)
         for checkpoint in self.checkpoints:
             if checkpoint.step == DONE and DONE not in paths:
                 for problem in problems_at_the_end(checkpoint):
                     raise ConfigurationError(f"Checkpoint {DONE!r} {problem}")
-            elif not any(_stands(checkpoint, step) for step in known):
-                if checkpoint.is_pattern:
+            elif not any(stands(checkpoint, step) for step in known):
+                if calls_tasks:
+                    check_of_task(checkpoint)
+                elif checkpoint.is_pattern:
                     raise ConfigurationError(unmatched(checkpoint.step, known))
-                raise UnknownStep(checkpoint.step, paths)
-            _check_functions(checkpoint)
-            self._check_rollouts(checkpoint, known)
-        for glob in self.accuracy:
+                else:
+                    raise UnknownStep(checkpoint.step, paths)
+            check_functions(checkpoint)
+            check_rollouts(self, checkpoint, known)
+        for glob in () if calls_tasks else self.accuracy:
             if glob not in paths and not any(fnmatchcase(path, glob) for path in paths):
                 raise ConfigurationError(_unmatched(self.name, glob, paths))
-
-    def _check_rollouts(self, checkpoint: Checkpoint, known: Collection[Step]) -> None:
-        """Refuse rollouts of what may run only once at a time."""
-        paths = [step.path for step in known]
-        for step in known if checkpoint.rollouts > 1 else ():
-            if checkpoint not in self.at(step.path, checkpoint.place):
-                continue
-            acts = self.effects_of(step.path, calls=[tool.name for tool in step.tools])
-            is_graph = any(path.startswith(f"{step.path}/") for path in paths)
-            if acts or is_graph:
-                why = "has side effects" if acts else "is a graph with gates of its own"
-                raise ConfigurationError(
-                    f"Checkpoint {checkpoint.step!r} wants {checkpoint.rollouts} rollouts of step"
-                    f" {step.path!r}, which {why}; take rollouts off, or name other steps."
-                )
 
     def model_copy(
         self, *, update: Mapping[str, Any] | None = None, deep: bool = False
@@ -357,29 +358,12 @@ class EscalationPolicy(Record):
         return hash(self.content_hash)
 
 
-def _stands(checkpoint: Checkpoint, step: Step) -> bool:
-    """Return whether a checkpoint names or matches a step, overruled or not."""
-    return checkpoint.step == step.path or (
-        checkpoint.is_pattern and matches_step(checkpoint.step, step)
-    )
-
-
 def _unbuilt(policy: EscalationPolicy) -> Iterator[str]:
     for checkpoint in policy.checkpoints:
         here = f"checkpoint {checkpoint.step!r}"
         for rung in (*checkpoint.on_deny, checkpoint.on_expiry):
             if rung.kind is RemedyKind.TAKEOVER:
                 yield f"Takeover in {here}"
-
-
-def _check_functions(checkpoint: Checkpoint) -> None:
-    for key, function in checkpoint.functions():
-        try:
-            resolve(function)
-        except ConfigurationError as problem:
-            raise ConfigurationError(
-                f"The {key} of checkpoint {checkpoint.step!r} cannot be used: {problem}"
-            ) from problem
 
 
 def _unmatched(policy: str, glob: str, steps: Collection[str]) -> str:

@@ -5,6 +5,8 @@
     "tool:send_*"       tool calls by name, inside any tool node
     "tool:tag:effect"   tool calls by a tag of the tool
 
+A task of an `@entrypoint` is a step too, known once it is called; its name alone stands for its path.
+
 A pattern is matched against a step as the graph declares it, never against what an agent writes.
 """
 
@@ -37,6 +39,15 @@ class Step:
     tags: frozenset[str] = frozenset()
     tools: tuple[Tool, ...] = ()
     """The tools it may call, when it is a tool node."""
+    calls_tasks: bool = False
+    """Whether it is an `@entrypoint`, whose tasks are known only when it calls them."""
+    is_task: bool = False
+    """Whether it is such a task."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What it may be called: its path, and the name alone of a task."""
+        return (self.path, self.path.rpartition("/")[2]) if self.is_task else (self.path,)
 
 
 def as_steps(steps: Iterable[str | Step]) -> tuple[Step, ...]:
@@ -65,7 +76,7 @@ def matches_step(pattern: str, step: Step) -> bool:
         return any(matches_tool(pattern, tool) for tool in step.tools)
     if pattern.startswith(_TAG):
         return _any_like(step.tags, pattern.removeprefix(_TAG))
-    return fnmatchcase(step.path, pattern)
+    return any(fnmatchcase(name, pattern) for name in step.names)
 
 
 def matches_tool(pattern: str, tool: Tool) -> bool:
