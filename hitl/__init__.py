@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hitl.errors import HitlError
+    from hitl.graph.called import tagged
     from hitl.graph.context import current, report
     from hitl.models import Evidence, Signal
     from hitl.policy import (
@@ -41,11 +42,13 @@ __all__ = [
     "Workflow",
     "current",
     "report",
+    "tagged",
     "wrap",
 ]
 
 _HOMES = {
     "hitl.errors": ("HitlError",),
+    "hitl.graph.called": ("tagged",),
     "hitl.graph.context": ("current", "report"),
     "hitl.models": ("Evidence", "Signal"),
     "hitl.policy": (

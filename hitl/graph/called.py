@@ -178,6 +178,8 @@ class CalledTask(GatedTask):
     def written(self, total: Write) -> dict[str, Any]:
         """Return what goes into the private channel; the caller reads it when it runs again."""
         call = self._call
+        if self.spec.before:
+            self.session.acted_calls[call.key] = self.spec.path
         call.kept.count(call.number, call.index, total)
         place = {"of": call.of, "number": call.number, "index": call.index}
         return {**super().written(total), OF_TASK: place}

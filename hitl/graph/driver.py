@@ -30,7 +30,7 @@ from hitl.graph.signals import Halt, Leaving, NeedsAttention, RollBack
 from hitl.graph.stopping import stopped_instead
 from hitl.graph.task import turn_standing
 from hitl.models import Mail, RunRecord, RunStatus
-from hitl.policy import run_coin
+from hitl.policy import nothing_stood, run_coin
 from hitl.ports import Transaction
 from hitl.reviews import supersede
 
@@ -286,7 +286,7 @@ class Driver:
         left = self.store.read(lambda r: r.open_proposals(advance.session.run.id))
         if left:
             return RunStatus.NEEDS_ATTENTION, _lost(left[0].name.step, left[0].review_id), snapshot
-        return RunStatus.DONE, "", snapshot
+        return RunStatus.DONE, nothing_stood(advance.session.wiring.policy), snapshot
 
     def _record(
         self,

@@ -16,6 +16,10 @@ def acted(attempt: Attempt) -> str | None:
     """
     if attempt.place is Place.AFTER and attempt.task.spec.before:
         return attempt.name.step
+    here = f"{attempt.task.facts.task_id}/{attempt.number}/"
+    for key, step in attempt.task.session.acted_calls.items():
+        if key.startswith(here):
+            return step
     return _acted_among(_rows(attempt))
 
 

@@ -19,14 +19,6 @@ from langgraph._internal._fields import get_cached_annotated_keys, get_update_as
 from langgraph._internal._runnable import RunnableCallable
 from langgraph._internal._serde import build_serde_allowlist
 from langgraph.channels.binop import BinaryOperatorAggregate
-from langgraph.checkpoint.base import (
-    ChannelVersions,
-    Checkpoint,
-    CheckpointMetadata,
-    CheckpointTuple,
-    copy_checkpoint,
-)
-from langgraph.checkpoint.base.id import uuid6
 from langgraph.checkpoint.serde.types import _DeltaSnapshot
 from langgraph.constants import START
 from langgraph.errors import GraphInterrupt
@@ -378,25 +370,3 @@ def serde_allowlist(
 def saved_as_changes(value: Any) -> bool:
     """Return whether a stored value is of a `DeltaChannel`, which stores its whole value rarely."""
     return isinstance(value, _DeltaSnapshot)
-
-
-def forked(
-    source: CheckpointTuple, config: RunnableConfig
-) -> tuple[RunnableConfig, Checkpoint, CheckpointMetadata, ChannelVersions]:
-    """Return what `saver.put` needs to make a copy of `source` the thread's newest snapshot.
-
-    This is what LangGraph does when a thread is continued from an earlier checkpoint (source
-    "fork"): the copy has a new id, so its tasks have new ids too.
-    """
-    checkpoint = copy_checkpoint(source.checkpoint)
-    checkpoint["id"] = str(uuid6(clock_seq=int(source.metadata.get("step", 0))))
-    parent = source.config["configurable"]
-    metadata: CheckpointMetadata = {**source.metadata, "source": "fork"}
-    put_config: RunnableConfig = {
-        "configurable": {
-            "thread_id": config["configurable"]["thread_id"],
-            "checkpoint_ns": "",
-            "checkpoint_id": parent["checkpoint_id"],
-        }
-    }
-    return put_config, checkpoint, metadata, checkpoint["channel_versions"]

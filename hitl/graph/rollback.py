@@ -9,7 +9,8 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import CheckpointTuple
 
 from hitl.audit import entry
-from hitl.graph.lg import CHANNEL, forked
+from hitl.graph.forks import forked
+from hitl.graph.lg import CHANNEL
 from hitl.graph.looking_back import rows_since
 from hitl.graph.saver import FencedSaver
 from hitl.graph.session import Session

@@ -20,8 +20,8 @@ from hitl.graph.lg import (
     CHANNEL,
     StandingChannel,
     input_keys,
-    is_flow,
     is_async_only,
+    is_flow,
     node_reads,
     replace_body,
     shallow_copy,
@@ -164,7 +164,17 @@ def _appending(graph: Graph, keys: frozenset[str]) -> frozenset[str]:
 def notes(graph: Graph, wiring: Wiring) -> Sequence[str]:
     """Return what the embedder should know before the first run, one sentence each."""
     stalls = () if wiring.shadow else _stalls(graph, wiring)
-    return (*_unknown(graph, wiring), *stalls, *_uncached(graph))
+    return (*_unknown(graph, wiring), *stalls, *_uncached(graph), *_only_tasks(graph, wiring))
+
+
+def _only_tasks(graph: Graph, wiring: Wiring) -> Iterator[str]:
+    """Tell which checkpoints can only be of tasks: those are known when an entrypoint calls them."""
+    flows = ", ".join(repr(n.path) for n in nodes(graph) if is_flow(n.graph))
+    for checkpoint in wiring.policy.unmet() if flows else ():
+        yield (
+            f"Checkpoint {checkpoint.step!r} names no step; it will stand at tasks of entrypoint"
+            f" {flows} that it matches. A run in which there was none says so at its end."
+        )
 
 
 def _unknown(graph: Graph, wiring: Wiring) -> Iterator[str]:

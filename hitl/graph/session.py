@@ -95,6 +95,8 @@ class Session:
         """Written in the transaction of the next snapshot: what an update by hand does to the rest."""
         self.kept_calls: dict[str, Any] = {}
         """What tasks called by a body came to, by that body's execution (see `calls`)."""
+        self.acted_calls: dict[str, str] = {}
+        """Paths of tasks that were let act, by key of the call: their rows may not be written yet."""
         self._lock = threading.Lock()
         self._staged: dict[str, Staged] = {}
         self._visits: dict[tuple[str, Place, int], tuple[int, str]] = {}

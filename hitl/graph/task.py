@@ -39,7 +39,6 @@ from hitl.policy import Checkpoint, Remedy, plain, resolve
 from hitl.reliability import Standing, Write
 from hitl.remedy import Used, deadline
 
-
 OF_TASK = "call"
 """In a write to the private channel: which call of a `@task` it is of."""
 

@@ -7,6 +7,7 @@ check's draw.
 """
 
 from hitl.policy.checkpoint import Checkpoint, Rule, default_ladder
+from hitl.policy.checks import nothing_stood
 from hitl.policy.coin import coin, run_coin
 from hitl.policy.doubt import Critic, Doubt, Judge, Rollouts
 from hitl.policy.escalation import EscalationPolicy, Match
@@ -42,6 +43,7 @@ __all__ = [
     "default_ladder",
     "format_duration",
     "gate",
+    "nothing_stood",
     "parse_duration",
     "plain",
     "resolve",

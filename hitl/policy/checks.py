@@ -7,7 +7,7 @@ from hitl.errors import ConfigurationError
 from hitl.models import Covers
 from hitl.policy.checkpoint import Checkpoint
 from hitl.policy.functions import resolve
-from hitl.policy.patterns import Step, matches_step
+from hitl.policy.patterns import EFFECT, Step, matches_step
 
 if TYPE_CHECKING:
     from hitl.policy.escalation import EscalationPolicy
@@ -17,6 +17,21 @@ def stands(checkpoint: Checkpoint, step: Step) -> bool:
     """Return whether a checkpoint names or matches a step, overruled or not."""
     return checkpoint.step in step.names or (
         checkpoint.is_pattern and matches_step(checkpoint.step, step)
+    )
+
+
+def nothing_stood(policy: "EscalationPolicy") -> str:
+    """Return which checkpoints stood at nothing, of a workflow whose tasks became known; "" for none.
+
+    One of the mark for effects is no mistake where nothing has one.
+    """
+    idle = [c.step for c in policy.unmet() if c.step != f"tag:{EFFECT}"]
+    if not idle:
+        return ""
+    names = ", ".join(map(repr, idle))
+    return (
+        f"Checkpoint {names} stood at nothing: no task that was called is named so. Correct the policy"
+        " if that is a mistake."
     )
 
 

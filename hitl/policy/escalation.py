@@ -13,8 +13,8 @@ from pydantic import BaseModel, Field, PrivateAttr, model_validator
 from hitl.canonical import content_hash
 from hitl.errors import ConfigurationError, NotBuilt, PolicyFileError, UnknownStep
 from hitl.models import JsonObject, Place, Record, RemedyKind
-from hitl.policy.checks import check_functions, check_of_task, check_rollouts, stands
 from hitl.policy.checkpoint import DONE, Checkpoint, problems_at_the_end, spoken
+from hitl.policy.checks import check_functions, check_of_task, check_rollouts, stands
 from hitl.policy.fields import Chance, built, fields_among
 from hitl.policy.files import policy_arguments, read_yaml, write_yaml
 from hitl.policy.functions import is_importable, reference

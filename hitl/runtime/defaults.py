@@ -17,6 +17,8 @@ def default_policy(steps: Sequence[Step]) -> EscalationPolicy:
     checkpoints = [Checkpoint(p, place="before", always=True) for p in marked_steps(steps)]
     if marked_tools(steps):
         checkpoints.insert(0, Checkpoint(f"tool:tag:{EFFECT}", always=True))
+    if _entrypoints(steps):
+        checkpoints.append(Checkpoint(f"tag:{EFFECT}", place="before", always=True))
     return EscalationPolicy("default", spot_check=SPOT_CHECKS, checkpoints=checkpoints)
 
 
@@ -30,11 +32,17 @@ def marked_tools(steps: Sequence[Step]) -> list[str]:
     return sorted({tool.name for step in steps for tool in step.tools if EFFECT in tool.tags})
 
 
+def _entrypoints(steps: Sequence[Step]) -> list[str]:
+    """Return the paths of the steps whose tasks are known only when they are called."""
+    return [step.path for step in steps if step.calls_tasks]
+
+
 def default_note(steps: Sequence[Step]) -> str:
     """Return what the default policy does in a workflow with these steps, in a sentence."""
     asked = [
         *(f"step {path!r} runs" for path in marked_steps(steps)),
         *(f"tool {name!r} is called" for name in marked_tools(steps)),
+        *(f"a task of {p!r} tagged {EFFECT!r} is called" for p in _entrypoints(steps)),
     ]
     if asked:
         return f"No policy was given: a person is asked before {', '.join(asked)}."

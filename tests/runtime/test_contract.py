@@ -19,7 +19,7 @@ from langgraph.cache.memory import InMemoryCache
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.errors import GraphBubbleUp, GraphInterrupt, ParentCommand
-from langgraph.func import task
+from langgraph.func import entrypoint, task
 from langgraph.graph import START, StateGraph
 from langgraph.pregel import Pregel
 from langgraph.pregel._read import PregelNode
@@ -29,6 +29,7 @@ from pydantic import BaseModel
 from typing_extensions import TypedDict
 
 from hitl.graph import lg
+from hitl.graph.forks import forked
 from hitl.graph.signals import Halt, RollBack, StopRun
 from hitl.graph.task import add_to_channel
 from hitl.reliability import Write
@@ -62,6 +63,8 @@ def test_the_version_is_one_we_allow() -> None:
         (lg._TASK_ID, constants.CONFIG_KEY_TASK_ID),
         (lg._CHECKPOINT_MAP, constants.CONFIG_KEY_CHECKPOINT_MAP),
         (lg._PUSH, constants.PUSH),
+        (lg._CALL, constants.CONFIG_KEY_CALL),
+        (lg._PREVIOUS, constants.PREVIOUS),
         (lg.CHECKPOINTER_KEY, constants.CONFIG_KEY_CHECKPOINTER),
         (lg.ERROR, constants.ERROR),
         (lg.INTERRUPT, constants.INTERRUPT),
@@ -113,6 +116,45 @@ def test_the_scratchpad_can_be_copied_with_other_counters() -> None:
     live = config["configurable"][lg._SCRATCHPAD]
     assert live.call_counter() == 2 * lg.STRIDE, "results of tasks are found by the live counter"
     assert live.subgraph_counter() == 2 * lg.STRIDE
+
+
+def test_calls_of_tasks_go_through_what_we_put_there_by_numbers_we_give() -> None:
+    seen: list[Any] = []
+
+    @task
+    def double(n: int) -> int:
+        seen.append(n)
+        return 2 * n
+
+    def body(state: Any, config: RunnableConfig) -> Any:
+        through = lg.task_caller(config)
+        numbers = iter([7, 7])
+
+        def call(function: Any, input: Any, **options: Any) -> Any:
+            seen.append((function.__name__, input, sorted(options)))
+            return through(function, input, **options)
+
+        lg.number_calls(config, lambda: next(numbers))
+        with lg.surrounding(lg.calling_with(config, call)):
+            return {"amount": double(3).result() + double(4).result()}
+
+    app = line(read=body).compile(checkpointer=InMemorySaver())
+    assert app.invoke({"amount": 1}, CONFIG)["amount"] == 12, "a result is found by its number"
+    options = ["cache_policy", "callbacks", "retry_policy", "timeout"]
+    named = [each[:2] for each in seen if isinstance(each, tuple)]
+    assert named == [("double", ((3,), {})), ("double", ((4,), {}))]
+    assert seen[0][2] == options
+    assert [each for each in seen if isinstance(each, int)] == [3]
+
+
+def test_an_entrypoint_is_told_from_other_graphs() -> None:
+    flow = entrypoint()(same)
+    assert lg.is_flow(flow)
+    assert not lg.is_flow(line(read=lambda _: {}).compile())
+
+
+def same(given: int) -> int:
+    return given
 
 
 def isolating(attempt: int, body: Any) -> Any:
@@ -282,7 +324,7 @@ def test_a_fork_is_the_newest_snapshot_and_its_tasks_have_new_ids() -> None:
     old = next(s for s in app.get_state_history(CONFIG) if s.next == ("two",))
     source = saver.get_tuple(old.config)
     assert source is not None
-    saver.put(*lg.forked(source, CONFIG))
+    saver.put(*forked(source, CONFIG))
     now = app.get_state(CONFIG)
     assert now.next == ("two",)
     assert now.values == old.values
