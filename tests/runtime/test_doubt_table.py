@@ -60,13 +60,16 @@ def doubting(*rungs: Doubt, **options: Any) -> EscalationPolicy:
     return policy(Checkpoint("read", confidence_below=0.9, on_doubt=rungs, **options))
 
 
-SETTLES = {
+Case = tuple[Doubt, tuple[float, ...], int]
+"""The rung, how sure the step is call by call, and how often it is called."""
+
+SETTLES: dict[str, Case] = {
     "retry": (Retry(2), (0.5, 0.95), 2),
     "rollouts": (Rollouts(2), (0.5, 0.6, 0.95), 3),
     "critic": (Critic(saying(0.95)), (0.5,), 1),
     "judge": (Judge(saying(0.95)), (0.5,), 1),
 }
-FAILS = {
+FAILS: dict[str, Case] = {
     "retry": (Retry(1), (0.5, 0.6), 2),
     "rollouts": (Rollouts(2), (0.5, 0.6, 0.7), 3),
     "critic": (Critic(saying(0.6)), (0.5,), 1),
