@@ -35,6 +35,7 @@ The hierarchy:
   + ServerUnreachable
   + UpkeepRefused
   + TrailBroken
+  + SnapshotRefused
   + EvidenceRefusal
     - UnusableColumn
     - NotIdentifiable
@@ -82,7 +83,7 @@ from hitl.errors.sentences import (
     StoreUnavailable,
     UnknownStep,
 )
-from hitl.errors.upkeep import TrailBroken, UpkeepRefused
+from hitl.errors.upkeep import SnapshotRefused, TrailBroken, UpkeepRefused
 
 __all__ = [
     "AlreadyDecided",
@@ -113,6 +114,7 @@ __all__ = [
     "RunRefusal",
     "RunStopped",
     "ServerUnreachable",
+    "SnapshotRefused",
     "StoreError",
     "StoreInUse",
     "StoreUnavailable",

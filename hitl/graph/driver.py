@@ -18,7 +18,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.types import StateSnapshot
 
 from hitl.audit import entry
-from hitl.errors import ResumeRefused, RunBusy
+from hitl.errors import ResumeRefused, RunBusy, SnapshotRefused
 from hitl.graph import questions
 from hitl.graph.done import is_of_the_end, waits_at_the_end
 from hitl.graph.leases import Leases, owner
@@ -222,12 +222,21 @@ class Driver:
     # -- how it ended ---------------------------------------------------------------------------
 
     def _conclude(self, advance: Advance) -> None:
-        session = advance.session
-        self._check_end(advance)
-        if isinstance(advance.halted, RollBack) and self._rolled_back(advance, advance.halted):
-            return
-        ended = _halted(advance.halted) or _failed(advance.error) or self._parked(advance)
-        self._record(session, advance, *ended)
+        try:
+            self._check_end(advance)
+            if isinstance(advance.halted, RollBack) and self._rolled_back(advance, advance.halted):
+                return
+            ended = _halted(advance.halted) or _failed(advance.error) or self._parked(advance)
+        except SnapshotRefused as refused:
+            ended = RunStatus.NEEDS_ATTENTION, str(refused), None
+        self._record(advance.session, advance, *ended)
+
+    def park(self, run_id: str, refused: SnapshotRefused) -> None:
+        """Record that what is stored of a run is not read; nothing happens while another has it."""
+        with contextlib.suppress(RunBusy):
+            advance = self.open(run_id, {}, wait=0.0)
+            advance.error = refused
+            self._conclude(advance)
 
     def _check_end(self, advance: Advance) -> None:
         """Have the end of a run looked at where the policy says so; a no halts it after all."""
@@ -297,7 +306,7 @@ class Driver:
         snapshot: StateSnapshot | None,
     ) -> None:
         now = self.wiring.clock()
-        standing = self._standing(session)
+        standing = self._reliability(session)
         asked = list(questions.pending(snapshot)) if snapshot is not None else []
         self.leases.let_go(session.run.id)
 
@@ -309,13 +318,7 @@ class Driver:
             if stands in (RunStatus.STOPPED, RunStatus.NEEDS_ATTENTION):
                 supersede(t, run.id, reason=why, now=now)
             ended = run.model_copy(
-                update={
-                    "status": stands,
-                    "reason": why,
-                    "reliability": standing.reliability,
-                    "unknown_steps": standing.unknown,
-                    "updated_at": now,
-                }
+                update={"status": stands, "reason": why, "updated_at": now, **standing}
             )
             t.set_run(ended)
             if stands is not run.status:
@@ -324,6 +327,14 @@ class Driver:
             t.release_run(run.id, session.epoch)
 
         self.store.write(work)
+
+    def _reliability(self, session: Session) -> dict[str, Any]:
+        """Return what the run's record says of it now; nothing when the snapshot is not read."""
+        try:
+            standing = self._standing(session)
+        except SnapshotRefused:
+            return {}
+        return {"reliability": standing.reliability, "unknown_steps": standing.unknown}
 
     def _standing(self, session: Session) -> Any:
         latest = self.saver.get_tuple(_root(session.run.id))
@@ -349,6 +360,8 @@ def _halted(halt: Halt | None) -> tuple[RunStatus, str, None] | None:
 def _failed(error: BaseException | None) -> tuple[RunStatus, str, None] | None:
     if error is None:
         return None
+    if isinstance(error, SnapshotRefused):
+        return RunStatus.NEEDS_ATTENTION, str(error), None
     said = str(error) or type(error).__name__
     return RunStatus.FAILED, f"{type(error).__name__}: {said}"[:2000], None
 

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.runnables import RunnableConfig
 
-from hitl.errors import ConfigurationError, HitlError, NotFound, RunBusy, RunStopped
+from hitl.errors import (
+    ConfigurationError,
+    HitlError,
+    NotFound,
+    RunBusy,
+    RunStopped,
+    SnapshotRefused,
+)
 from hitl.graph import seam
 from hitl.graph.driver import Driver
 from hitl.graph.entry import Entry, next_input
@@ -191,19 +198,22 @@ class Workflow:
         that raises leaves the run `failed`.
         """
         if self.queue.run(run_id).workflow != self.name:
-            return  # another workflow's run in the same store: its own process advances it
+            return None  # another workflow's run in the same store: its own process advances it
         kept = self.store.read(lambda r: r.run_input(run_id))
-        call = self._wiring.serde.loads_typed(kept) if kept else {}
+        try:
+            call = self._wiring.serde.loads_typed(kept) if kept else {}
+        except SnapshotRefused as refused:
+            return self._driver.park(run_id, refused)
         config = self._kept(call.get("config", {}))
         try:
             advance = self._driver.open(run_id, config, wait=0.0)
         except RunBusy:
-            return
+            return None
         if advance.session.run.status in (RunStatus.DONE, RunStatus.STOPPED):
             self._driver.finish(advance)
-            return
+            return None
         entry = Entry(advance, lambda: next_input(self._driver, advance))
-        self._drain(entry, in_loop=bool(call.get("in_loop")) or self._needs_loop)
+        return self._drain(entry, in_loop=bool(call.get("in_loop")) or self._needs_loop)
 
     def _kept(self, config: RunnableConfig) -> RunnableConfig:
         """Return the config a run was started with, without what the graph brings by itself."""
@@ -248,7 +258,7 @@ class Workflow:
             else:
                 for _ in self.graph.hitl_stream(entry, kwargs):
                     pass
-        except (RunStopped, Leaving):
+        except (RunStopped, Leaving, SnapshotRefused):
             pass
         except HitlError:
             raise

@@ -5,8 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, get_args
 
-from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
-
 from hitl.errors import ConfigurationError
 from hitl.graph.accuracy import Accuracy
 from hitl.graph.leases import owner
@@ -14,6 +12,7 @@ from hitl.graph.lg import serde_allowlist
 from hitl.graph.seam import compiled, workflow_version
 from hitl.graph.session import Wiring
 from hitl.graph.shapes import shapes
+from hitl.graph.strict import StrictSerializer
 from hitl.policy import EscalationPolicy
 from hitl.ports import Clock, Store
 from hitl.reviews import utcnow
@@ -54,8 +53,8 @@ def wrap(
         name: The workflow's name; the graph's own when None, and "workflow" when it has none.
         calibrators: By step path: a function from reported confidence to P(right). Its `name` and
             `cutoff` attributes are logged when it has them.
-        allow_types: Types in the state besides those its schemas name. Anything else in a stored
-            snapshot is read back as plain data.
+        allow_types: Types in the state besides those its schemas name. A stored row that names any
+            other is refused: nothing of it is built, and its run needs attention.
         context: LangGraph's static context for advances that no caller starts.
         clock: Returns the time now, aware, UTC.
 
@@ -117,7 +116,7 @@ def _wiring(
         policy_hash=policy.content_hash,
         store=store,
         clock=clock,
-        serde=JsonPlusSerializer(allowed_msgpack_modules=serde_allowlist(graph, allow_types)),
+        serde=StrictSerializer(serde_allowlist(graph, allow_types)),
         secret=bytes.fromhex(secret),
         key_id=key_id,
         accuracy=Accuracy(name, policy, store, clock, calibrators),

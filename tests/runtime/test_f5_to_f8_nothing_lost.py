@@ -10,6 +10,7 @@ from langgraph.checkpoint.serde.jsonplus import EXT_CONSTRUCTOR_POS_ARGS, JsonPl
 from langgraph.graph import START, StateGraph
 from langgraph.types import interrupt
 
+from hitl.errors import SnapshotRefused
 from hitl.models import Place, ReviewStatus, RunStatus
 from tests.runtime.processes import die, killed
 from tests.runtime.stage import (
@@ -166,7 +167,7 @@ def forged(path: Path) -> bytes:
     return ormsgpack.packb({"payee": ormsgpack.Ext(EXT_CONSTRUCTOR_POS_ARGS, call)})
 
 
-def test_f8_a_forged_snapshot_is_read_as_data(tmp_path: Path) -> None:
+def test_f8_a_forged_snapshot_is_not_read(tmp_path: Path) -> None:
     hit = tmp_path / "hit"
     with opened(tmp_path, line(read=saying(payee="x")), policy(always("read"))) as app:
         run = app.start({"amount": 1})
@@ -177,8 +178,8 @@ def test_f8_a_forged_snapshot_is_read_as_data(tmp_path: Path) -> None:
 
         plant = "UPDATE writes SET type = 'msgpack', value = ?"
         app.store.write(lambda t: t.connection.execute(plant, (forged(hit),)) and None)
-        app.graph.get_state(run.config)
-        app.graph.checkpointer.serde.loads_typed(("msgpack", forged(hit)))
+        with pytest.raises(SnapshotRefused, match=r"names os\.mkdir"):
+            app.graph.get_state(run.config)
         assert not hit.exists()
 
 
