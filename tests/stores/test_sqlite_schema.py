@@ -81,6 +81,25 @@ def test_a_database_from_before_is_upgraded_and_kept(url: str, tmp_path: Path) -
     _refuse_drift(url)
 
 
+def test_a_second_database_of_a_process_is_made_like_the_first(tmp_path: Path) -> None:
+    dumps = []
+    for name in ("one", "two"):
+        file = tmp_path / f"{name}.db"
+        upgrade(f"sqlite:///{file}")
+        _refuse_drift(f"sqlite:///{file}")
+        with closing(sqlite3.connect(file)) as raw:
+            dumps.append([*raw.iterdump()])
+    with closing(sqlite3.connect(tmp_path / "three.db")) as raw:
+        raw.execute("CREATE TABLE my_own (id INTEGER)")  # not empty: by the migrations themselves
+        raw.commit()
+    upgrade(f"sqlite:///{tmp_path / 'three.db'}")
+    with closing(sqlite3.connect(tmp_path / "three.db")) as raw:
+        raw.execute("DROP TABLE my_own")
+        dumps.append([*raw.iterdump()])
+
+    assert dumps[0] == dumps[1] == dumps[2]
+
+
 def test_upgrading_twice_changes_nothing(url: str, tmp_path: Path) -> None:
     upgrade(url)
     before = (tmp_path / "hitl.db").read_bytes()
