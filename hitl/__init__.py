@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hitl.errors import HitlError
+    from hitl.graph.asking import ask
     from hitl.graph.called import tagged
     from hitl.graph.context import current, report
     from hitl.models import Evidence, Signal
     from hitl.policy import (
         Answer,
+        AskGate,
         Checkpoint,
         Critic,
         EscalationPolicy,
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Answer",
+    "AskGate",
     "Checkpoint",
     "Critic",
     "EscalationPolicy",
@@ -40,6 +43,7 @@ __all__ = [
     "Stop",
     "Takeover",
     "Workflow",
+    "ask",
     "current",
     "report",
     "tagged",
@@ -48,11 +52,12 @@ __all__ = [
 
 _HOMES = {
     "hitl.errors": ("HitlError",),
+    "hitl.graph.asking": ("ask",),
     "hitl.graph.called": ("tagged",),
     "hitl.graph.context": ("current", "report"),
     "hitl.models": ("Evidence", "Signal"),
     "hitl.policy": (
-        *("Answer", "Checkpoint", "Critic", "EscalationPolicy", "Judge", "Retry"),
+        *("Answer", "AskGate", "Checkpoint", "Critic", "EscalationPolicy", "Judge", "Retry"),
         *("Reviewer", "Rollback", "Rollouts", "Stop", "Takeover"),
     ),
     "hitl.runtime": ("Run", "Workflow", "wrap"),

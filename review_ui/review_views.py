@@ -19,6 +19,7 @@ from hitl.models import (
     Vouched,
 )
 from review_ui import phrases
+from review_ui.question_views import AnswerButton, answer_buttons
 from review_ui.queue_views import Heat, heat_of, reliability_is_low
 from review_ui.trees import Change, Node, arguments_tree, changes_of
 from review_ui.verdict_views import Typed, VerdictBar, verdict_bar, verdict_words
@@ -114,6 +115,8 @@ class Head:
     heat: Heat
     spot_check: bool
     question: bool
+    asks: bool
+    """Whether it is a question of `hitl.ask`: it takes an answer, no plain yes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +144,7 @@ class ReviewPage:
     bar: VerdictBar
     open: bool
     outcome: Outcome | None
+    answers: tuple[AnswerButton, ...]
     notice: str = ""
 
 
@@ -169,6 +173,7 @@ def review_page(
     """
     shown = review.presentation
     is_open = review.status is ReviewStatus.PENDING and intent is None
+    bar = verdict_bar(review, decision_id=decision_id, typed=typed or Typed())
     return ReviewPage(
         head=_head(review, now=now),
         hold=hold_of(review, reviewer=reviewer, fence=fence, now=now),
@@ -188,9 +193,10 @@ def review_page(
         reliability_low=reliability_is_low(review),
         unknown_steps=shown.unknown_steps,
         reset=f"{phrases.probability(shown.reset_to)}, {shown.reset_basis}",
-        bar=verdict_bar(review, decision_id=decision_id, typed=typed or Typed()),
+        bar=bar,
         open=is_open,
         outcome=_outcome(review, intent, reviewer),
+        answers=answer_buttons(review, bar.answer),
         notice=notice,
     )
 
@@ -210,6 +216,7 @@ def _head(review: Review, *, now: datetime) -> Head:
         heat=heat_of(review.due_at, now),
         spot_check=not review.blocking,
         question=review.name.place is Place.QUESTION,
+        asks=review.question is not None,
     )
 
 

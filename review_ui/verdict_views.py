@@ -13,6 +13,7 @@ RUNG_KEYS: Mapping[RemedyKind, str] = {
     RemedyKind.ROLLBACK: "B",
     RemedyKind.STOP: "X",
     RemedyKind.TAKEOVER: "T",
+    RemedyKind.JUDGEMENT: "J",
 }
 MOST_REASONS = 9
 """Reasons with a digit key; more stay reachable by the note."""
@@ -92,6 +93,8 @@ def verdict_words(decision: Decision) -> str:
     """Return a decision in words: `"Approved"`, `"Denied, then retry"`."""
     if decision.verdict is Verdict.APPROVE:
         return "Approved"
+    if decision.remedy is RemedyKind.JUDGEMENT:
+        return "Use your judgement"
     return f"Denied, then {decision.remedy}" if decision.remedy else "Denied"
 
 

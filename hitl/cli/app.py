@@ -171,6 +171,19 @@ def shadow(
 
 
 @app.command()
+def questions(
+    *,
+    store: StoreUrl = DEFAULT_STORE,
+    workflow: Annotated[str | None, typer.Option(help="Only this workflow.")] = None,
+    json: Json = False,
+) -> None:
+    """Tell what steps asked with `hitl.ask`, and how much of it was not worth a person."""
+    from hitl.cli import questions as command
+
+    command.report(store, workflow=workflow, as_json=json)
+
+
+@app.command()
 def decide(
     *,
     review_id: Annotated[str, typer.Argument(metavar="REVIEW")],

@@ -125,6 +125,8 @@ def _check_remedy(review_id: str, remedy: str | None) -> None:
 def _told(review: Review, decision: Decision, *, served: bool) -> str:
     word = {"approve": "Approved", "deny": "Denied"}[decision.verdict.value]
     remedy = f", {decision.remedy.value}" if decision.remedy else ""
+    if decision.remedy is RemedyKind.JUDGEMENT:
+        word, remedy = "Left to the step", ""
     if not review.blocking:
         return f"{word} by {decision.by}. It was a spot check: its run had gone on."
     if served:

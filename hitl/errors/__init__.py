@@ -26,6 +26,7 @@ The hierarchy:
   + ProposalRefused
   + RequestRefused
   + InvalidReport
+  + InvalidQuestion
   + LeaseLost
   + ResumeRefused
   + RunNotFinished
@@ -63,6 +64,7 @@ from hitl.errors.refusals import (
 from hitl.errors.sentences import (
     ConfigurationError,
     HitlError,
+    InvalidQuestion,
     InvalidReport,
     LeaseLost,
     MissingExtra,
@@ -93,6 +95,7 @@ __all__ = [
     "EvidenceRefusal",
     "HitlError",
     "InvalidAnswer",
+    "InvalidQuestion",
     "InvalidReport",
     "LeaseLost",
     "MissingExtra",

@@ -129,6 +129,10 @@ class InvalidReport(HitlError):
     """`hitl.report` was given something that is not a probability, or called outside a step."""
 
 
+class InvalidQuestion(HitlError):
+    """`hitl.ask` was given something nobody can answer, or called outside a step."""
+
+
 class LeaseLost(HitlError):
     """Another process took this run over; this one must stop writing."""
 

@@ -10,12 +10,13 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from langgraph.errors import GraphBubbleUp, GraphInterrupt, ParentCommand
 
 from hitl.errors import ConfigurationError
+from hitl.graph.asked import Asker
 from hitl.graph.context import Current, running
 from hitl.graph.lg import (
     Counter,
@@ -63,6 +64,13 @@ class Said:
     """As it reported."""
 
 
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """A body that did not come to its end: a question, or a step inside it, waits for a person."""
+
+    signal: GraphInterrupt
+
+
 Asks = RunBody | RunMany | Opine | Callable[[Transaction], object]
 """What a gate asks its shell for."""
 
@@ -77,7 +85,8 @@ def first_body(attempt: Attempt, state: Any) -> tuple[RunBody, Counter]:
     inside = task.spec.calls(attempt) if task.spec.calls is not None else None
     if inside is not None:
         config = inside.entered(config)
-    return RunBody(state, config, attempt.current(), inside), asked
+    here = replace(attempt.current(), asker=Asker(attempt, alone=True))
+    return RunBody(state, config, here, inside), asked
 
 
 def rollout_body(attempt: Attempt, rollout: int) -> RunBody:
@@ -87,7 +96,8 @@ def rollout_body(attempt: Attempt, rollout: int) -> RunBody:
     config = isolate_rollout(task.config, attempt.number, rollout, used)
     if task.spec.calls is not None:
         config = calling_with(config, _refuse_task)
-    return RunBody(deepcopy(task.state), config, attempt.current(rollout))
+    here = replace(attempt.current(rollout), asker=Asker(attempt, alone=False))
+    return RunBody(deepcopy(task.state), config, here)
 
 
 def _refuse_task(function: Any, *_: Any, **__: Any) -> Any:
@@ -139,7 +149,7 @@ def _run_many(spec: GateSpec, bodies: tuple[RunBody, ...]) -> list[Ran | Excepti
 def _try(spec: GateSpec, body: RunBody) -> Ran | Exception:
     """Return what one more try did; that it failed is no reason to fail the step."""
     try:
-        return _run(spec, body)
+        return _tried(_run(spec, body))
     except Exception as problem:
         return _survived(problem)
 
@@ -147,9 +157,13 @@ def _try(spec: GateSpec, body: RunBody) -> Ran | Exception:
 async def _atry(spec: GateSpec, body: RunBody) -> Ran | Exception:
     """See `_try`."""
     try:
-        return await _arun(spec, body)
+        return _tried(await _arun(spec, body))
     except Exception as problem:
         return _survived(problem)
+
+
+def _tried(done: Ran | Paused) -> Ran | Exception:
+    return done.signal if isinstance(done, Paused) else done
 
 
 def _survived(problem: Exception) -> Exception:
@@ -170,7 +184,7 @@ def _said(ask: Opine) -> Said:
     return Said(value, time.perf_counter() - started, ask.current.said.cost)
 
 
-def _run(spec: GateSpec, ask: RunBody) -> Ran:
+def _run(spec: GateSpec, ask: RunBody) -> Ran | Paused:
     sink: list[StandingChannel] = []
     started = time.perf_counter()
     try:
@@ -178,11 +192,13 @@ def _run(spec: GateSpec, ask: RunBody) -> Ran:
             value, handed_off = spec.body.invoke(ask.state, ask.config), False
     except ParentCommand as handoff:
         value, handed_off = handoff.args[0], True
+    except GraphInterrupt as signal:
+        return Paused(signal)
     child = _child(spec, ask, sink)
     return Ran(as_update(value, spec.fields), handed_off, child, time.perf_counter() - started)
 
 
-async def _arun(spec: GateSpec, ask: RunBody) -> Ran:
+async def _arun(spec: GateSpec, ask: RunBody) -> Ran | Paused:
     sink: list[StandingChannel] = []
     started = time.perf_counter()
     try:
@@ -191,6 +207,8 @@ async def _arun(spec: GateSpec, ask: RunBody) -> Ran:
                 value, handed_off = await spec.body.ainvoke(ask.state, ask.config), False
     except ParentCommand as handoff:
         value, handed_off = handoff.args[0], True
+    except GraphInterrupt as signal:
+        return Paused(signal)
     child = _child(spec, ask, sink)
     return Ran(as_update(value, spec.fields), handed_off, child, time.perf_counter() - started)
 

@@ -6,9 +6,13 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from hitl.errors import InvalidReport
 from hitl.models import Denial, Evidence, Signal, StepName
+
+if TYPE_CHECKING:
+    from hitl.graph.asked import Asker
 
 
 @dataclass(slots=True)
@@ -40,6 +44,8 @@ class Current:
     """Similar earlier decisions. Empty until precedents are built."""
     name: StepName | None = field(default=None, repr=False)
     said: Report = field(default_factory=Report, repr=False)
+    asker: "Asker | None" = field(default=None, repr=False)
+    """What `hitl.ask` goes through; None where nothing may be asked: in a critic or a judge."""
 
     @property
     def deadline(self) -> datetime | None:
@@ -69,6 +75,11 @@ def current() -> Current:
     if here is None:
         raise InvalidReport("`hitl.current()` was called outside a step of a wrapped graph.")
     return here
+
+
+def running_step() -> Current | None:
+    """Return the step that is running in this thread or task, or None."""
+    return _CURRENT.get()
 
 
 def enclosing(run_id: str) -> Current | None:

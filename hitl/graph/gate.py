@@ -22,6 +22,7 @@ from hitl.graph.lg import (
     park_id,
     write_channel,
 )
+from hitl.graph.pausing import has_asked, to_its_end
 from hitl.graph.rollouts import rollouts, shots
 from hitl.graph.session import Staged
 from hitl.graph.settle import (
@@ -61,7 +62,7 @@ def gate_steps(task: GatedTask) -> Protocol:
         after = yield from _after(task)
         return _commit(task, [after] if before is None else [before.without_write(), after])
     ask, _ = first_body(Attempt.of(task, Place.BEFORE), task.state)
-    ran = task.with_handoff((yield ask))
+    ran = task.with_handoff((yield from to_its_end(ask)))
     assert before is not None  # noqa: S101 - a gated step has a gate
     return _commit(task, [before.with_result(ran, ask.current.said.cost)])
 
@@ -100,11 +101,11 @@ def _after(task: GatedTask) -> Generator[Asks, Any, Settled]:
 def _single(attempt: Attempt, answers: int) -> Generator[Asks, Any, tuple[Picked, int]]:
     """Run the body, again where it is in doubt; return what came of it, and the answers it used."""
     ask, asked = first_body(attempt, input_for(attempt))
-    ran = attempt.task.with_handoff((yield ask))
+    ran = attempt.task.with_handoff((yield from to_its_end(ask)))
     view, said = view_of_writes(ran.value), ask.current.said
     found = assess(attempt, *view, ran=ran, said=said)
     first = first_try(ran, said, view)
-    picked = yield from in_doubt(attempt, first, found, asks=asked.next > answers)
+    picked = yield from in_doubt(attempt, first, found, asks=has_asked(ask) or asked.next > answers)
     return picked, asked.next
 
 

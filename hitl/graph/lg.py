@@ -108,6 +108,13 @@ def task_facts(config: RunnableConfig) -> TaskFacts:
     )
 
 
+def task_here() -> str | None:
+    """Return the id of the innermost task that runs here, also of a graph without gates; or None."""
+    config = var_child_runnable_config.get()
+    conf: Mapping[str, Any] = config.get("configurable", {}) if config else {}
+    return conf.get(_TASK_ID)
+
+
 def isolate(
     config: RunnableConfig, attempt: int, answers_used: int, *, resumes: bool
 ) -> tuple[RunnableConfig, Counter]:

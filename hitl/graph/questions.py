@@ -18,7 +18,7 @@ from hitl.canonical import canonical_json, content_hash
 from hitl.errors import ResumeRefused
 from hitl.graph.blob import digest
 from hitl.graph.presentation import fill
-from hitl.graph.session import Session, executed
+from hitl.graph.session import ASKER, Session, executed
 from hitl.graph.signals import StopRun, no_sentence
 from hitl.graph.view import view_of
 from hitl.ids import new_id
@@ -73,9 +73,9 @@ def pending(snapshot: StateSnapshot, prefix: str = "") -> Iterator[Asked]:
 
 
 def is_gate(interrupt: Interrupt) -> bool:
-    """Return whether this is the park signal of one of our gates."""
+    """Return whether this is the park signal of one of our gates, or of `hitl.ask`."""
     value = interrupt.value
-    return isinstance(value, dict) and value.get("hitl") == "review"
+    return isinstance(value, dict) and value.get("hitl") in ("review", "ask")
 
 
 def open_questions(t: Transaction, session: Session, asked: list[Asked]) -> None:
@@ -118,7 +118,8 @@ def settle_answered(t: Transaction, session: Session, asked: list[Asked]) -> Non
     """
     pending_now = {_key(session, question) for question in asked}
     for stored in t.open_proposals(session.run.id):
-        gone = stored.key.place is Place.QUESTION and stored.key not in pending_now
+        native = stored.key.place is Place.QUESTION and ASKER not in stored.meta
+        gone = native and stored.key not in pending_now
         if gone and t.review(stored.review_id).decision is not None:
             executed(stored.review_id)(t)
 

@@ -14,6 +14,7 @@ from hitl.graph.assess import Assessment, yes_write
 from hitl.graph.bodies import Asks, RunMany, rollout_body
 from hitl.graph.doubt import Ladder, Other, Picked, Try, new_try
 from hitl.graph.lg import tasks_called
+from hitl.graph.pausing import has_asked
 from hitl.graph.task import Attempt, Ran
 from hitl.graph.view import one_line, view_of
 from hitl.models import Evidence, GateRow, JsonObject, Review, StoredProposal
@@ -35,7 +36,7 @@ def shots(attempt: Attempt, count: int) -> Generator[Asks, Any, Picked]:
     """
     bodies = tuple(rollout_body(attempt, number) for number in range(count))
     outcomes: list[Ran | Exception] = yield RunMany(bodies)
-    if any(isinstance(each, GraphInterrupt) for each in outcomes):
+    if any(isinstance(each, GraphInterrupt) for each in outcomes) or any(map(has_asked, bodies)):
         raise _refused(attempt, "asks questions")
     if tasks_called(attempt.task.config):
         raise _refused(attempt, "uses @task")

@@ -29,10 +29,14 @@ from hitl.models.reviews import FAN_OUT
 from hitl.policy import EscalationPolicy
 from hitl.ports import Clock, Reader, Store, Transaction
 from hitl.reliability import Write
+from hitl.reviews import withdraw
 
 Work = Callable[[Transaction], None]
 
 _DECIDED = (ReviewStatus.EXECUTED, ReviewStatus.DENIED, ReviewStatus.EXPIRED)
+ASKER = "asked_by"
+"""In the meta of a question of `hitl.ask`: the task of the step that asks."""
+_NOT_NEEDED = "The step went on without it."
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,10 @@ class Session:
         """What tasks called by a body came to, by that body's execution (see `calls`)."""
         self.acted_calls: dict[str, str] = {}
         """Paths of tasks that were let act, by key of the call: their rows may not be written yet."""
+        self.asking = threading.Lock()
+        """Held while `people_asked` is looked at and counted up."""
+        self.people_asked: int | None = None
+        """Questions of `hitl.ask` that people were asked in this run; None until one asks."""
         self._lock = threading.Lock()
         self._staged: dict[str, Staged] = {}
         self._visits: dict[tuple[str, Place, int], tuple[int, str]] = {}
@@ -196,8 +204,26 @@ class Session:
 
     @property
     def has_questions(self) -> bool:
-        """Whether this advance began with a question whose answer was not delivered."""
-        return any(key.place is Place.QUESTION for key in self._open)
+        """Whether this advance began with an `interrupt()` whose answer was not delivered."""
+        return any(k.place is Place.QUESTION and ASKER not in p.meta for k, p in self._open.items())
+
+    def asked_by(self, task_id: str) -> list[StoredProposal]:
+        """Return the questions of `hitl.ask` that this task asked and that are not over."""
+        return [p for p in self._open.values() if p.meta.get(ASKER) == task_id]
+
+    def end_questions(self, task_id: str) -> Work:
+        """Return the work that ends the questions a task asked: its result is there."""
+
+        def work(t: Transaction) -> None:
+            now = self.wiring.clock()
+            for stored in t.open_proposals(self.run.id):
+                if stored.meta.get(ASKER) != task_id:
+                    continue
+                if t.review(stored.review_id).decision is None:
+                    withdraw(t, stored.review_id, reason=_NOT_NEEDED, now=now)
+                _executed(t, stored.review_id)
+
+        return work
 
     def proposal(self, key: ProposalKey) -> StoredProposal | None:
         """Return the withheld proposal of this attempt, or None."""
@@ -265,6 +291,8 @@ class Session:
         """Close what a step had withheld that failed, and in whose place its error handler acts."""
         for key in [key for key in self._open if key.task_id == task_id]:
             t.settle_proposal(key)
+        if self.asked_by(task_id):
+            self.end_questions(task_id)(t)
 
 
 def _executed(t: Transaction, review_id: str) -> None:

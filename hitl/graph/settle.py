@@ -236,7 +236,7 @@ def after_no(attempt: Attempt, stored: StoredProposal, review: Review) -> Any:
             return _own_answer(attempt, review, decision.answer)
         case RemedyKind.ROLLBACK:
             raise RollBack(review.id, said)
-        case RemedyKind.STOP | None:
+        case RemedyKind.STOP | RemedyKind.JUDGEMENT | None:
             raise StopRun(review.id, said)
         case RemedyKind.RETRY:
             raise NeedsAttention(

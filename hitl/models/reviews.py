@@ -169,6 +169,23 @@ class Proposal(Record):
     """How many parts of the view are not shown because of the limits."""
 
 
+class Question(Record):
+    """What a step asks with `hitl.ask`, and what the ask gate made of it."""
+
+    text: str
+    index: int = Field(ge=0)
+    """Which question of this attempt of the step it is, from 0."""
+    sha256: str
+    """Over text and answer schema: an answer holds for exactly this question."""
+    p: Probability | None = None
+    """P(the step's own judgement would be right); None for unknown."""
+    value: float | None = None
+    """What asking saves on average, in the unit of the policy's costs; None where unknown."""
+    unasked: Literal["value", "budget", "shadow"] | None = None
+    """Why the policy answered it and no person was asked: not worth it, the run's budget was used
+    up, or nobody is asked in shadow mode. None when it is put before people."""
+
+
 class RungOffer(Record):
     """One remedy the reviewer may choose now."""
 
@@ -236,7 +253,9 @@ class Review(Record):
     initiator: str | None = None
     """Who started the run; may not decide it."""
     interrupt_id: str | None = None
-    """LangGraph's id, for a question."""
+    """LangGraph's id, for a question of its `interrupt()`."""
+    question: Question | None = None
+    """What `hitl.ask` asks; None for a proposal, and for LangGraph's own `interrupt()`."""
     by_request: bool = False
     """A program asked for it over HTTP: no graph of ours waits for the answer, the program does."""
     closed_reason: str = ""

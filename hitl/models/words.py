@@ -71,6 +71,8 @@ class RemedyKind(StrEnum):
     TAKEOVER = "takeover"
     ROLLBACK = "rollback"
     STOP = "stop"
+    JUDGEMENT = "judgement"
+    """Of a step's question: it was not worth a person; the step uses its own judgement."""
 
 
 class Place(StrEnum):
@@ -81,7 +83,7 @@ class Place(StrEnum):
     BEFORE = "before"
     """The step has not run; its frozen input is shown. For effects."""
     QUESTION = "question"
-    """The step itself asks: LangGraph's `interrupt()`."""
+    """The step itself asks: `hitl.ask`, or LangGraph's `interrupt()`."""
 
 
 class Covers(StrEnum):

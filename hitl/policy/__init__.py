@@ -2,8 +2,8 @@
 
 A policy looks; it never acts. `times` and `functions` are how it writes deadlines and names
 functions, `doubt`, `remedies` and `checkpoint` what it is made of, `escalation` and `files` the whole of it
-in Python and in YAML, `patterns` what a checkpoint may stand for, `gates` the question, `coin` the spot
-check's draw.
+in Python and in YAML, `patterns` what a checkpoint may stand for, `gates` the question, `questions` those
+that steps ask themselves, `coin` the spot check's draw.
 """
 
 from hitl.policy.checkpoint import Checkpoint, Rule, default_ladder
@@ -14,12 +14,14 @@ from hitl.policy.escalation import EscalationPolicy, Match
 from hitl.policy.functions import resolve
 from hitl.policy.gates import Escalate, GateFacts, Pass, gate, plain
 from hitl.policy.patterns import Step, Tool
+from hitl.policy.questions import AskGate, QuestionFacts, Worth, worth_asking
 from hitl.policy.remedies import Answer, Remedy, Retry, Rollback, Stop, Takeover
 from hitl.policy.reviewer import Reviewer
 from hitl.policy.times import format_duration, parse_duration, resolve_until
 
 __all__ = [
     "Answer",
+    "AskGate",
     "Checkpoint",
     "Critic",
     "Doubt",
@@ -29,6 +31,7 @@ __all__ = [
     "Judge",
     "Match",
     "Pass",
+    "QuestionFacts",
     "Remedy",
     "Retry",
     "Reviewer",
@@ -39,6 +42,7 @@ __all__ = [
     "Stop",
     "Takeover",
     "Tool",
+    "Worth",
     "coin",
     "default_ladder",
     "format_duration",
@@ -49,4 +53,5 @@ __all__ = [
     "resolve",
     "resolve_until",
     "run_coin",
+    "worth_asking",
 ]

@@ -28,6 +28,7 @@ from hitl.policy.patterns import (
     matches_tool,
     unmatched,
 )
+from hitl.policy.questions import AskGate
 from hitl.policy.reviewer import Reviewer
 from hitl.policy.times import zone
 
@@ -73,6 +74,8 @@ class EscalationPolicy(Record):
     """Declared P(right) by step path or glob; see `declared_accuracy`."""
     reviewer: Reviewer | None = None
     """What a yes is worth until it is measured; None for a perfect reviewer, labelled assumed."""
+    questions: AskGate | None = None
+    """Which questions of `hitl.ask` reach a person; None for all."""
     _steps: dict[str, Step] = PrivateAttr(default_factory=dict)
     _found: dict[tuple[str, Place], tuple[Checkpoint, ...]] = PrivateAttr(default_factory=dict)
 
@@ -88,6 +91,7 @@ class EscalationPolicy(Record):
         checkpoints: Sequence[Checkpoint] = (),
         accuracy: Mapping[str, float] | None = None,
         reviewer: Reviewer | None = None,
+        questions: AskGate | None = None,
     ) -> None:
         values = fields_among(locals(), EscalationPolicy)
         values["accuracy"] = dict(accuracy or {})

@@ -90,9 +90,13 @@ _WANTED = {
     "rollouts": "it must be a whole number from 1 to 100",
     "every": "it must be a whole number of at least 1",
     "effects_above": "it must be a whole number of at least 0",
+    "budget": "it must be a whole number from 0 to 10000",
+    "questions": "it must be an AskGate, such as AskGate(budget=3)",
 }
 """What a field must be, where that says more than its type."""
-_COSTS = frozenset({"silent_error_cost", "rework_cost", "step_cost", "cost_above", "doubt_cost"})
+_COSTS = frozenset(
+    {"silent_error_cost", "rework_cost", "step_cost", "cost_above", "doubt_cost", "review_cost"}
+)
 _RANGE = frozenset({"greater_than_equal", "less_than_equal", "finite_number"})
 
 

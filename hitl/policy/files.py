@@ -15,6 +15,7 @@ from hitl.errors import ConfigurationError, NotBuilt
 from hitl.models import JsonObject, RemedyKind
 from hitl.policy.checkpoint import Checkpoint
 from hitl.policy.doubt import Critic, Doubt, Judge, Rollouts
+from hitl.policy.questions import AskGate
 from hitl.policy.remedies import Answer, Remedy, Retry, Rollback, Stop, Takeover
 from hitl.policy.reviewer import Reviewer
 
@@ -28,11 +29,13 @@ POLICY_KEYS = (
     "checkpoints",
     "accuracy",
     "reviewer",
+    "questions",
 )
 LATER_KEYS = frozenset({"tags", "tools", "autonomy", "error_at_most", "sure"})
 """Keys of features that are not built yet, of a policy or of a checkpoint."""
 CHECKPOINT_KEYS = tuple(key for key in Checkpoint.model_fields if key not in LATER_KEYS)
 REVIEWER_KEYS = tuple(Reviewer.model_fields)
+QUESTION_KEYS = tuple(AskGate.model_fields)
 
 _REMEDIES: dict[str, type[Remedy]] = {
     RemedyKind.RETRY.value: Retry,
@@ -123,6 +126,8 @@ def policy_arguments(data: object) -> dict[str, Any]:
     ]
     if given.get("reviewer") is not None:
         given["reviewer"] = _reviewer(given["reviewer"])
+    if given.get("questions") is not None:
+        given["questions"] = AskGate(**_mapping(given["questions"], "'questions'", QUESTION_KEYS))
     if "accuracy" in given:
         given["accuracy"] = _mapping(given["accuracy"], "'accuracy'", None)
     return given

@@ -6,8 +6,10 @@
 
 from hitl.lifecycle import NO_ANSWER, NoAnswer
 from hitl.reviews.ancestry import around
+from hitl.reviews.asked import AskReport, ask_reports, people_asked
 from hitl.reviews.clock import utcnow
-from hitl.reviews.closing import supersede
+from hitl.reviews.closing import supersede, withdraw
+from hitl.reviews.deciding import record_decision
 from hitl.reviews.opening import effect_fingerprint, open_review, proposal_hash
 from hitl.reviews.queue import ReviewQueue
 from hitl.reviews.sealing import Sealer, read_signer, sealer_of
@@ -17,6 +19,7 @@ from hitl.reviews.timeline import RunTimeline, TimelineStep
 
 __all__ = [
     "NO_ANSWER",
+    "AskReport",
     "NoAnswer",
     "ReviewQueue",
     "RunTimeline",
@@ -25,13 +28,17 @@ __all__ = [
     "ShadowReport",
     "TimelineStep",
     "around",
+    "ask_reports",
     "effect_fingerprint",
     "open_review",
+    "people_asked",
     "proposal_hash",
     "read_signer",
+    "record_decision",
     "sealer_of",
     "shadow_reports",
     "stop_all",
     "supersede",
     "utcnow",
+    "withdraw",
 ]

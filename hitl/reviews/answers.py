@@ -18,6 +18,11 @@ MAX_NOTE_LENGTH = 10_000
 MAX_ANSWER_BYTES = 256 * 1024
 MAX_ANSWER_DEPTH = 32
 
+_NO_WORD = (
+    "The step asks a question, and no answer was given; give one, or deny with the remedy 'judgement'"
+    " to leave it to the step."
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
@@ -166,6 +171,8 @@ def _answer_misplaced(review: Review, decision: Decision) -> str | None:
     is_question = review.name.place is Place.QUESTION
     if not decision.has_answer:
         # A plain no is an answer to a question; to a proposal it is not.
+        if review.question is not None and decision.verdict is Verdict.APPROVE:
+            return _NO_WORD
         wanted = decision.remedy is RemedyKind.ANSWER and not is_question
         return "The remedy 'answer' needs an answer." if wanted else None
     if decision.verdict is Verdict.APPROVE and review.presentation.choices:

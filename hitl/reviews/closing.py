@@ -79,6 +79,31 @@ def supersede(t: Transaction, run_id: str, *, reason: str, now: datetime) -> lis
     return gone
 
 
+def withdraw(t: Transaction, review_id: str, *, reason: str, now: datetime) -> None:
+    """Close one question that its step does not ask any more; an answer nobody used is marked so.
+
+    Args:
+        t: The caller's transaction.
+        review_id: The review.
+        reason: Why it no longer stands.
+        now: The time now.
+    """
+    review = t.review(review_id)
+    if review.status is ReviewStatus.PENDING:
+        _close(t, review, ReviewStatus.SUPERSEDED, actor="engine", reason=reason, now=now)
+    elif review.status is ReviewStatus.APPROVED:
+        t.set_review(review.model_copy(update={"closed_reason": reason}))
+        body = entry(
+            "answer.unused",
+            at=now,
+            actor="engine",
+            run_id=review.run_id,
+            subject=review.id,
+            reason=reason,
+        )
+        t.append_audit(review.run_id, body)
+
+
 def add_outcome(t: Transaction, outcome: Outcome, *, by: str) -> Outcome:
     """Write a delayed label of a run, and who gave it on the trail.
 

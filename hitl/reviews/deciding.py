@@ -96,6 +96,12 @@ def commit(
     wake(t, review, decision, at=at)
 
 
+def record_decision(t: Transaction, review: Review, decision: Decision, *, at: datetime) -> None:
+    """Write what the policy decides as it opens a review; its run is running, and needs no waking."""
+    if t.decide_review(review, decision, judged_at=at):
+        t.append_audit(review.run_id, decided_entry("review.decided", review, decision, at=at))
+
+
 def wake(t: Transaction, review: Review, decision: Decision, *, at: datetime) -> None:
     """Order the run to go on with this decision; a spot check's run went on long ago."""
     if review.by_request:

@@ -26,7 +26,14 @@ from hitl.graph.session import Wiring
 from hitl.graph.signals import Leaving
 from hitl.ids import new_id
 from hitl.models import RunStatus
-from hitl.reviews import ReviewQueue, ShadowReport, shadow_reports, stop_all
+from hitl.reviews import (
+    AskReport,
+    ReviewQueue,
+    ShadowReport,
+    ask_reports,
+    shadow_reports,
+    stop_all,
+)
 from hitl.runtime.runs import Run
 from hitl.serving import engine_for, mounted, prepare
 
@@ -190,6 +197,16 @@ class Workflow:
         for report in self.store.read(lambda r: shadow_reports(r, workflow=self.name)):
             return report
         raise NotFound("gate of shadow mode in workflow", self.name)
+
+    def ask_report(self) -> AskReport:
+        """Return how many questions `hitl.ask` asked, and how many for nothing; prints well.
+
+        Raises:
+            NotFound: No step asked one yet.
+        """
+        for report in self.store.read(lambda r: ask_reports(r, workflow=self.name)):
+            return report
+        raise NotFound("question of hitl.ask in workflow", self.name)
 
     def advance(self, run_id: str) -> None:
         """Advance a run until it ends or parks; nothing happens while another advances it.

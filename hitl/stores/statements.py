@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.elements import ClauseElement
 
-from hitl.models import DecidedBy, MailKind, ReviewStatus, Verdict
+from hitl.models import DecidedBy, MailKind, Place, ReviewStatus, Verdict
 from hitl.stores.line import InsertFactory
 from hitl.stores.rows import (
     DECISION,
@@ -181,6 +181,7 @@ LABEL_COUNTS = (
     .select_from(GATE.join(DECISION, DECISION.c.review_id == GATE.c.review_id))
     .where(_is(GATE, "workflow", "step"), GATE.c.review_id.is_not(None))
     .where(GATE.c.counts.is_(True), DECISION.c.made_by == DecidedBy.PERSON.value)
+    .where(GATE.c.place != Place.QUESTION.value)
 )
 DENIED_EFFECTS = select(DENIED_EFFECT.c.fingerprint).where(_is(DENIED_EFFECT, "run_id"))
 

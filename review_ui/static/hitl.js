@@ -145,7 +145,7 @@
 
   const act = (key) => {
     if (key === "?") { $("#keys-list").showModal(); return true; }
-    if (key === "j" || key === "k") return step(key === "j" ? 1 : -1);
+    if ((key === "j" || key === "k") && step(key === "j" ? 1 : -1)) return true;
     if (key === "d" && $("#denybox")) return deny();
     if (key === "a" && $("#denybox")?.open) {
       say("The deny panel is open. Esc closes it, then A approves.");

@@ -24,6 +24,11 @@ low risk: Delete Old stand-up? This checkpoint always asks. approve
 high risk: Invite ceo@firm.example? ceo@firm.example is an executive. deny
 stopped: invited bo@firm.example, deleted Old stand-up
 """,
+    "questions_worth_asking.py": """\
+policy     asked  to people  for nothing  over-asked  wrong  cost
+no gate       25         25           15          15      0    75
+ask gate      25         15            5          15      0    45
+""",
     "shadow_mode.py": """\
 done, 0 reviews, 3 effects so far
 done, 0 reviews, 6 effects so far

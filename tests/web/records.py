@@ -20,6 +20,7 @@ from hitl.models import (
     Presentation,
     Proposal,
     ProposalKey,
+    Question,
     RemedyKind,
     Review,
     RungOffer,
@@ -160,6 +161,26 @@ def make_review(
         "initiator": "ina",
     }
     return Review(**(facts | changes))
+
+
+def make_question(review_id: str = "rev_1", *, visit: int = 4, **shown: Any) -> Review:
+    """Return a question of `hitl.ask`; which of two payees is meant, unless `shown` says else."""
+    text = "Which Alba is meant?"
+    schema: JsonObject = {"title": "Answer", "enum": ["Alba & Sons", "Alba GmbH"]}
+    facts = {"title": text, "answer_schema": schema, "changes": (), "vouched": ()} | shown
+    return make_review(
+        review_id,
+        place=Place.QUESTION,
+        step="read_payee",
+        visit=visit,
+        arguments={"question": text, "options": ["Alba & Sons", "Alba GmbH"]},
+        presentation=make_presentation(**facts),
+        rungs=(
+            RungOffer(kind=RemedyKind.JUDGEMENT, label="Use your judgement"),
+            RungOffer(kind=RemedyKind.STOP, label="Stop the run"),
+        ),
+        question=Question(text=text, index=0, sha256="q" * 64),
+    )
 
 
 def make_gate(gate_id: str, *, step: str = "read_digit", visit: int = 1, **changes: Any) -> GateRow:

@@ -18,7 +18,14 @@ from hitl.reviews import ReviewQueue, utcnow
 from hitl.stores import open_store
 from review_ui import create_app
 from tests.web.hostile import MARKUP, TRICKS, hostile_review
-from tests.web.records import Desk, history, make_presentation, make_review, make_run
+from tests.web.records import (
+    Desk,
+    history,
+    make_presentation,
+    make_question,
+    make_review,
+    make_run,
+)
 from tests.web.served import serving
 
 pytestmark = pytest.mark.browser
@@ -242,6 +249,27 @@ def test_the_undo_strip_counts_down_and_goes(serve: Serve) -> None:
 
     assert site.desk.queue.sweep() == 1
     assert site.desk.queue.get("rev_1").status == "approved"
+
+
+def test_a_question_is_answered_with_one_press_or_left_to_the_step(serve: Serve) -> None:
+    site = serve()
+    site.desk.open(make_question(), make_question("rev_2", visit=5), make_review("rev_3", visit=6))
+    page = site.page("/reviews/rev_1")
+
+    assert page.get_by_role("button", name="Alba GmbH").is_visible()
+    assert page.locator("pre:visible").count() == 0, "no raw JSON"
+    page.keyboard.press("2")
+    page.wait_for_url("**/reviews/rev_2")
+    page.wait_for_timeout(ARMED)
+    page.keyboard.press("j")
+    page.wait_for_url("**/reviews/rev_3")
+
+    said, left = site.said(), site.said("rev_2")
+    assert said is not None
+    assert left is not None
+    assert (said.verdict, said.answer, said.surface) == (Verdict.APPROVE, "Alba GmbH", "page")
+    assert (left.verdict, left.remedy) == (Verdict.DENY, "judgement")
+    assert page.get_by_text("Use your judgement.").is_visible()  # the undo strip
 
 
 # -- what does not count ------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from hitl.errors import EvidenceRefusal, UnusableColumn
 from hitl.lab.columns import aligned, amount, flags, numbers, probability, propensities
+from hitl.policy import questions
 
 
 def value_of_asking(
@@ -39,11 +40,14 @@ def value_of_asking(
         sensitivity: s = P(deny | wrong).
         specificity: t = P(approve | right).
     """
-    s, t = probability(sensitivity, "sensitivity"), probability(specificity, "specificity")
-    loss, rework = amount(silent_cost, "silent_cost"), amount(rework_cost, "rework_cost")
-    needless = (1.0 - t) * rework
-    gain = probability(p_wrong, "p_wrong") * (s * (loss - rework) + needless)
-    return gain - (amount(review_cost, "review_cost") + needless)
+    return questions.value_of_asking(
+        probability(p_wrong, "p_wrong"),
+        silent_cost=amount(silent_cost, "silent_cost"),
+        review_cost=amount(review_cost, "review_cost"),
+        rework_cost=amount(rework_cost, "rework_cost"),
+        sensitivity=probability(sensitivity, "sensitivity"),
+        specificity=probability(specificity, "specificity"),
+    )
 
 
 def asking_threshold(
