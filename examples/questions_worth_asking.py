@@ -7,7 +7,7 @@ question through from P(wrong) 0.03 on, and no more than one for each run.
 Run it with `python examples/questions_worth_asking.py`; it needs no key and no network.
 """
 
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from langgraph.graph import END, START, StateGraph
 
@@ -20,6 +20,9 @@ MISREAD = (0, 10, 16)
 QUESTION, WRONG = 3, 100
 PLAIN = 0.95
 """From this confidence on, a person finds the question needless."""
+
+ANSWER: dict[str, Any] = {"verdict": "approve", "answer": "Alba"}
+PLAIN_ANSWER: dict[str, Any] = {"verdict": "deny", "remedy": "judgement"}
 
 
 class Letter(TypedDict, total=False):
@@ -50,10 +53,8 @@ def measure(name: str, gate: AskGate | None) -> None:
         guess = "Bolt" if number in MISREAD else "Alba"  # every letter is from Alba
         run = app.start({"confidence": sure, "guess": guess})
         for review in run.reviews():
-            plain = {"verdict": "deny", "remedy": "judgement"}
-            said = plain if sure >= PLAIN else {"verdict": "approve", "answer": "Alba"}
-            shown = {"by": "ana", "proposal_hash": review.proposal_hash}
-            app.queue.decide(review.id, **said, **shown)
+            said = PLAIN_ANSWER if sure >= PLAIN else ANSWER
+            app.queue.decide(review.id, by="ana", proposal_hash=review.proposal_hash, **said)
             run.wait(timeout=0)
         wrong += run.value["payee"] != "Alba"
     told = app.ask_report()
