@@ -5,6 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, get_args
 
+from langgraph.graph import StateGraph
+from langgraph.pregel import Pregel
+
 from hitl.errors import ConfigurationError
 from hitl.graph.accuracy import Accuracy
 from hitl.graph.leases import owner
@@ -23,11 +26,13 @@ from hitl.stores import borrow, give_back
 DEFAULT_STORE = "sqlite:///hitl.db"
 Mode = Literal["gates", "shadow"]
 """Whether gates withhold, or only log what they would have asked."""
+Wrappable = StateGraph[Any, Any, Any, Any] | Pregel[Any, Any, Any, Any]
+"""What can be wrapped; a compiled graph, an agent and an `@entrypoint` are each a `Pregel`."""
 _SHADOW = "Shadow mode: nothing is withheld and nobody is asked; see `shadow_report()`."
 
 
 def wrap(
-    graph: Any,
+    graph: Wrappable,
     policy: EscalationPolicy | None = None,
     *,
     mode: Mode = "gates",
@@ -43,8 +48,8 @@ def wrap(
     The graph object is not changed. Its checkpoints, reviews and trail are kept in `store`.
 
     Args:
-        graph: A `StateGraph`, a compiled graph, or an agent of `create_agent`; without a
-            checkpointer of its own.
+        graph: A `StateGraph`, a compiled graph, an agent of `create_agent`, or an `@entrypoint`;
+            without a checkpointer of its own.
         policy: When to ask. None: before steps and tools with `metadata={"effect": True}` or the
             tag "effect", and 2 % spot checks.
         mode: `"shadow"` withholds nothing and asks nobody: the graph behaves as without hitl, and

@@ -109,3 +109,75 @@ def test_looking_at_an_old_thread_makes_no_run(tmp_path: Path) -> None:
         assert app.graph.get_state(CONFIG).values["payee"] == "1"
         assert len(list(app.graph.get_state_history(CONFIG))) == 4
         assert app.runs() == []
+
+
+def test_a_thread_that_died_in_plain_langgraph_goes_on_into_a_gate(tmp_path: Path) -> None:
+    down = [True]
+
+    def read(state: Cheque) -> Cheque:
+        return {"payee": f"{state['amount']}", "log": ["read"]}
+
+    def check(_: Cheque) -> Cheque:
+        if down:
+            raise ConnectionError(down.pop())
+        return {"log": ["checked"]}
+
+    built = line(read=read, check=check, pay=lambda s: {"paid": s["payee"]})
+    with pytest.raises(ConnectionError):
+        plainly(tmp_path, built, {"amount": 1})
+    with opened(tmp_path, built, policy(always("pay"))) as app:
+        app.invoke(None, CONFIG)
+        run = app.run("old")
+        assert only(run).name.step == "pay"
+        settle(app, run)
+        assert run.value["log"] == ["read", "checked"], "what was done is not done again"
+
+
+def waiting(path: Path) -> list[Any]:
+    """Leave a run parked at a gate, after its first step; return what the steps did."""
+    did: list[Any] = []
+
+    def pay(state: Cheque) -> Cheque:
+        did.append("pay")
+        return {"paid": state["payee"], "log": ["paid"]}
+
+    built = line(read=lambda s: {"payee": f"{s['amount']}"}, pay=pay)
+    with opened(path, built, policy(always("pay"))) as app:
+        app.start({"amount": 1}, run_id="old")
+        did.append(built)
+    return did
+
+
+@pytest.mark.parametrize("input", [None, Command(resume="go on")], ids=["none", "resume"])
+def test_a_run_parked_at_a_gate_goes_on_plainly_unasked(tmp_path: Path, input: Any) -> None:
+    did = waiting(tmp_path)
+    built = did.pop()
+    connection = sqlite3.connect(tmp_path / "hitl.db", check_same_thread=False)
+    plain = built.compile(checkpointer=SqliteSaver(connection))
+    before = plain.get_state(CONFIG)
+    assert (before.next, before.values["payee"]) == (("pay",), "1")
+    assert before.interrupts[0].value["hitl"] == "review"
+    assert plain.invoke(input, CONFIG)["paid"] == "1"
+    connection.close()
+    assert did == ["pay", "pay"], "the step ran again, and nobody was asked"
+    with opened(tmp_path, built, policy(always("pay"))) as app:
+        run = app.run("old")
+        assert only(run).name.step == "pay", "its review still waits"
+        approve(app, only(run))
+        go_on(run)
+        assert run.status is RunStatus.NEEDS_ATTENTION
+        assert "was never committed" in run.record.reason
+        assert did == ["pay", "pay"]
+        app.invoke({"amount": 2}, CONFIG)
+        settle(app, run)
+        assert run.value["paid"] == "2"
+
+
+def test_a_run_parked_at_a_gate_waits_on_when_wrapped_without_that_gate(tmp_path: Path) -> None:
+    did = waiting(tmp_path)
+    with opened(tmp_path, did.pop(), policy()) as app:
+        run = app.run("old")
+        go_on(run)
+        assert (run.status, only(run).name.step) == (RunStatus.WAITING, "pay")
+        settle(app, run)
+        assert (run.status, run.value["paid"], did) == (RunStatus.DONE, "1", ["pay"])
