@@ -6,16 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
 
 import hitl
-from hitl import Checkpoint, EscalationPolicy
+from hitl import Checkpoint, Critic, EscalationPolicy, Retry, Rollouts, Workflow
 from hitl.errors import ConfigurationError, NotFound
 from hitl.ids import new_id
-from hitl.models import GateRow, Place, RunStatus
+from hitl.models import GateRow, Place, Review, RunStatus
 from hitl.ports import Store
 from hitl.reviews import utcnow
 from hitl.reviews.shadow import summed_up
 from hitl.stores import open_store
+from review_ui.api import create_api
 from tests.cli.conftest import Command
 from tests.cli.conftest import hitl as hitl_command  # noqa: F401 - a fixture
 from tests.firstday.test_patterns_in_graphs import SENT, desk
@@ -207,6 +210,58 @@ def test_another_mode_is_refused() -> None:
     mode: Any = "shade"
     with pytest.raises(ConfigurationError, match="no mode 'shade'"):
         hitl.wrap(line(read=read), mode=mode, store="sqlite://")
+
+
+LOOKED: list[str] = []
+"""What critics and steps in doubt did, in order."""
+
+
+def sceptic(view: dict[str, Any]) -> float:
+    LOOKED.append("critic")
+    return 0.1
+
+
+def guess(state: Cheque) -> Cheque:
+    LOOKED.append("guess")
+    hitl.report(confidence=0.3)
+    return {"paid": state["payee"]}
+
+
+@pytest.mark.parametrize("door", ["v1", "cli"])
+def test_a_shadow_run_tries_nothing_on_doubt_whoever_lets_it_go_on(
+    tmp_path: Path,
+    hitl_command: Command,  # noqa: F811
+    door: str,
+) -> None:
+    LOOKED.clear()
+    doubt: Any = [Retry(3), Critic(sceptic), Rollouts(2)]
+    again = Checkpoint("guess", confidence_below=0.9, on_doubt=doubt, rollouts=3)
+    rules = policy(always("read"), again)
+    graph = line(read=read, guess=guess)
+    with opened(tmp_path, graph, rules) as app:
+        run_id = app.start({"amount": 43}).id
+        review = only(app.run(run_id))
+    if door == "cli":
+        url = f"sqlite:///{tmp_path / 'hitl.db'}"
+        told = hitl_command("decide", review.id, "approve", "--by", "ana", "--store", url, "--yes")
+        assert told.code == 0, told.err
+    with opened(tmp_path, graph, rules, mode="shadow") as app:
+        if door == "v1":
+            decide_over_http(app, review)
+        run = app.run(run_id)
+        run.wait(10.0)
+        (row,) = rows(app, run, "guess")
+        assert (run.status, LOOKED) == (RunStatus.DONE, ["guess"])
+        assert (row.action, row.shadow, row.tried, row.settled_by) == ("ask", True, (), "")
+
+
+def decide_over_http(app: Workflow, review: Review) -> None:
+    api = FastAPI()
+    api.include_router(create_api(app.queue, token="t"))
+    body = {"verdict": "approve", "by": "ana", "proposal_hash": review.proposal_hash}
+    head = {"Authorization": "Bearer t"}
+    said = TestClient(api).post(f"/v1/reviews/{review.id}/decision", json=body, headers=head)
+    assert said.status_code == 200, said.text
 
 
 # -- the default policy ---------------------------------------------------------------------------
