@@ -212,6 +212,7 @@ def test_another_mode_is_refused() -> None:
         hitl.wrap(line(read=read), mode=mode, store="sqlite://")
 
 
+TOKEN = "sixteen letters and more"
 LOOKED: list[str] = []
 """What critics and steps in doubt did, in order."""
 
@@ -257,9 +258,9 @@ def test_a_shadow_run_tries_nothing_on_doubt_whoever_lets_it_go_on(
 
 def decide_over_http(app: Workflow, review: Review) -> None:
     api = FastAPI()
-    api.include_router(create_api(app.queue, token="t"))
+    api.include_router(create_api(app.queue, token=TOKEN))
     body = {"verdict": "approve", "by": "ana", "proposal_hash": review.proposal_hash}
-    head = {"Authorization": "Bearer t"}
+    head = {"Authorization": f"Bearer {TOKEN}"}
     said = TestClient(api).post(f"/v1/reviews/{review.id}/decision", json=body, headers=head)
     assert said.status_code == 200, said.text
 
