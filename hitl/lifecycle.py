@@ -102,6 +102,7 @@ def refusal(
         or expired(review, now=now)
         or _changed(review, decision)
         or held(review, by=decision.by, live_intent=live_intent)
+        or _in_other_hands(review, by=decision.by, now=now)
         or _claim_lost(review, fence=fence, now=now)
     )
 
@@ -149,6 +150,11 @@ def is_claimed(review: Review, *, now: datetime) -> bool:
     return review.claimed_until is not None and now < review.claimed_until
 
 
+def is_taken_over(review: Review, *, now: datetime) -> bool:
+    """Whether somebody does the work by hand just now."""
+    return review.taken_over_at is not None and is_claimed(review, now=now)
+
+
 def claim_refusal(
     review: Review, *, by: str, now: datetime, live_intent: Intent | None
 ) -> ReviewRefusal | None:
@@ -169,6 +175,11 @@ def claim_refusal(
 
 def _changed(review: Review, decision: Decision) -> ProposalChanged | None:
     return None if decision.proposal_hash == review.proposal_hash else ProposalChanged(review.id)
+
+
+def _in_other_hands(review: Review, *, by: str, now: datetime) -> ClaimLost | None:
+    taken = is_taken_over(review, now=now) and review.holder != by
+    return ClaimLost(review.id, review.holder) if taken else None
 
 
 def _claim_lost(review: Review, *, fence: str | None, now: datetime) -> ClaimLost | None:

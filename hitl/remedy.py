@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from hitl.models import RemedyKind, RungOffer
-from hitl.policy import Remedy, Retry, Stop, resolve_until
+from hitl.policy import Remedy, Retry, Stop, Takeover, resolve_until
 from hitl.policy.times import zone
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _LABELS = {
     RemedyKind.ANSWER: "Answer yourself",
-    RemedyKind.TAKEOVER: "Take over",
     RemedyKind.ROLLBACK: "Roll back to the last verified point",
     RemedyKind.STOP: "Stop the run",
 }
@@ -84,8 +83,18 @@ def _offered(
             if left > 0 and (ends_at is None or now < ends_at):
                 label = _retry_label(left, ends_at, now=now, timezone=timezone)
                 yield RungOffer(kind=rung.kind, label=label, ends_at=ends_at)
+        elif isinstance(rung, Takeover):
+            if rung.kind not in kinds:
+                yield _takeover(rung)
         elif isinstance(rung, Stop) or rung.kind not in kinds:
             yield RungOffer(kind=rung.kind, label=_LABELS[rung.kind])
+
+
+def _takeover(rung: Takeover) -> RungOffer:
+    label = "Take over" if rung.then == "go_on" else "Take over, then close the run"
+    if rung.scope == "run":
+        label = "Take over and complete the run"
+    return RungOffer(kind=rung.kind, label=label, scope=rung.scope, then=rung.then)
 
 
 def _limits(rung: Retry, *, opened_at: datetime, timezone: str) -> Iterator[datetime]:

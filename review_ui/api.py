@@ -20,6 +20,7 @@ from hitl.client import (
     ReviewPage,
     RunPage,
     StopBody,
+    TakeoverBody,
 )
 from hitl.models import Decision, ReviewStatus, RunRecord, RunStatus
 from hitl.reviews import NO_ANSWER, ReviewQueue
@@ -64,6 +65,7 @@ def create_api(
     _add_reviews(v1, queue)
     add_requests(v1, queue)
     _add_decisions(v1, queue, owner)
+    _add_takeovers(v1, queue, owner)
     _add_runs(v1, queue, owner)
     router.include_router(v1)
     return router
@@ -127,6 +129,28 @@ def _add_decisions(v1: APIRouter, queue: ReviewQueue, owner: str) -> None:
         said = parse(CancelBody, body)
         by = actor(request, said.by, owner)
         return answer(detail(queue.cancel(review_id, by=by, reason=said.reason)))
+
+
+def _add_takeovers(v1: APIRouter, queue: ReviewQueue, owner: str) -> None:
+    @v1.post(
+        "/reviews/{review_id}/takeover",
+        response_model=ReviewDetail,
+        openapi_extra=body_of(TakeoverBody),
+    )
+    def take_over(request: Request, review_id: str, body: Body) -> Response:
+        """Take the work over: nobody else decides meanwhile. Hand it in with the decision."""
+        by = actor(request, parse(TakeoverBody, body).by, owner)
+        return answer(detail(queue.take_over(review_id, by=by)))
+
+    @v1.post(
+        "/reviews/{review_id}/handback",
+        response_model=ReviewDetail,
+        openapi_extra=body_of(TakeoverBody),
+    )
+    def hand_back(request: Request, review_id: str, body: Body) -> Response:
+        """Give work back undone."""
+        by = actor(request, parse(TakeoverBody, body).by, owner)
+        return answer(detail(queue.hand_back(review_id, by=by)))
 
 
 def _add_runs(v1: APIRouter, queue: ReviewQueue, owner: str) -> None:

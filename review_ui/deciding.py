@@ -12,16 +12,18 @@ from hitl.errors import InvalidAnswer, ReviewRefusal
 from hitl.ids import new_id
 from hitl.models import Intent, Place, RemedyKind, Review, ReviewStatus, Verdict
 from hitl.reviews import NO_ANSWER, NoAnswer
+from review_ui import taking_over
 from review_ui.charts import Curve, sawtooth
 from review_ui.curves import curve_of
 from review_ui.doorway import signed_in
-from review_ui.forms import form_of, read
+from review_ui.forms import Reading, form_of, read
 from review_ui.posted import Posted, PostedForm
 from review_ui.review_views import hold_of, review_page
 from review_ui.site import Site, site_of
 from review_ui.templating import is_partial, path_for, render
 from review_ui.undo import UndoStrip, strip_of, undo_strip
 from review_ui.verdict_views import Typed, typed_from
+from review_ui.workspace_views import FORM, in_whose_hands, work_read
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(signed_in)])
 
@@ -95,6 +97,8 @@ def decide(request: Request, review_id: str, posted: Posted) -> Response:
     review = site.queue.get(review_id)
     typed = _typed(posted)
     try:
+        if typed.denying and typed.remedy == RemedyKind.TAKEOVER and not _handed_in(posted):
+            return taking_over.begin(request, review, typed, fence=_fence(posted))
         intent = _intend(site, review, posted, typed)
     except (ReviewRefusal, _Unreadable) as refusal:
         return _refused(request, review_id, posted, typed, refusal)
@@ -112,6 +116,8 @@ def take_back(request: Request, review_id: str, posted: Posted) -> Response:
         look = Look(notice=str(refusal), status=refusal.status_code, push=True)
         return _show(request, site.queue.get(review_id), look)
     typed = typed_from(intent.decision) if intent else None
+    if intent is not None and intent.decision.remedy is RemedyKind.TAKEOVER:
+        return taking_over.taken_back(request, review, intent.decision)
     look = Look(
         fence=review.claim_fence or _fence(posted),
         typed=typed,
@@ -169,24 +175,36 @@ def _intend(site: Site, review: Review, posted: PostedForm, typed: Typed) -> Int
     return Intent(decision=decision, commit_at=decision.decided_at)
 
 
+def _handed_in(posted: PostedForm) -> bool:
+    return posted.one("handed_in") == "1"
+
+
 def _typed(posted: PostedForm) -> Typed:
     return Typed(
         reasons=posted.many("reasons"),
         note=posted.one("note").replace("\r\n", "\n").strip(),
         remedy=posted.one("remedy"),
-        answer=posted.below("answer"),
+        answer=posted.below(FORM if _handed_in(posted) else "answer"),
         denying=posted.one("verdict") == Verdict.DENY,
     )
 
 
 def _answer(review: Review, typed: Typed) -> JsonValue | NoAnswer:
+    work = review.presentation.workspace
+    if typed.denying and typed.remedy == RemedyKind.TAKEOVER and work is not None:
+        return _readable(work_read(work, typed))
     question = review.name.place is Place.QUESTION
     given = any(v.strip() for values in typed.answer.values() for v in values)
     if question and (typed.denying or not given):
         return NO_ANSWER
     if not question and not (typed.denying and typed.remedy == RemedyKind.ANSWER):
         return NO_ANSWER
-    reading = read(form_of(review.presentation.answer_schema or {}, free=question), typed.answer)
+    return _readable(
+        read(form_of(review.presentation.answer_schema or {}, free=question), typed.answer)
+    )
+
+
+def _readable(reading: Reading) -> JsonValue:
     if reading.problems:
         raise _Unreadable(dict(reading.problems))
     return reading.answer
@@ -211,8 +229,12 @@ def _refused(
         problems=problems,
         denying=typed.denying,
     )
+    review = site_of(request).queue.get(review_id)
+    if _handed_in(posted) and review.status is ReviewStatus.PENDING:
+        said, status = str(refusal), refusal.status_code
+        return taking_over.workspace(request, review, typed=kept, notice=said, status=status)
     look = Look(fence=_fence(posted), typed=kept, notice=str(refusal), status=refusal.status_code)
-    return _show(request, site_of(request).queue.get(review_id), look)
+    return _show(request, review, look)
 
 
 def _go_on(request: Request, review: Review, intent: Intent, fence: str) -> Response:
@@ -252,6 +274,7 @@ def _show(request: Request, review: Review, look: Look) -> Response:
         "tab": "queue",
         "page": page,
         "hold": page.hold,
+        "taken": in_whose_hands(review, reviewer=site.reviewer, now=now),
         "review_id": review.id,
         "fence": fence,
         "problem": "",

@@ -175,7 +175,7 @@ def review_page(
     is_open = review.status is ReviewStatus.PENDING and intent is None
     bar = verdict_bar(review, decision_id=decision_id, typed=typed or Typed())
     return ReviewPage(
-        head=_head(review, now=now),
+        head=head_of(review, now=now),
         hold=hold_of(review, reviewer=reviewer, fence=fence, now=now),
         why=shown.why,
         covers_all=shown.covers is Covers.SINCE_RESET,
@@ -201,7 +201,8 @@ def review_page(
     )
 
 
-def _head(review: Review, *, now: datetime) -> Head:
+def head_of(review: Review, *, now: datetime) -> Head:
+    """Return what the review is about, in words."""
     return Head(
         id=review.id,
         run_id=review.run_id,

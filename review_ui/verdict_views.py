@@ -70,7 +70,7 @@ def verdict_bar(review: Review, *, decision_id: str, typed: Typed) -> VerdictBar
     return VerdictBar(
         if_approved=_if_approved(review),
         if_denied=_if_denied(review),
-        reasons=_reasons(review.presentation.reasons, typed),
+        reasons=reason_chips(review.presentation.reasons, typed),
         rungs=_rungs(review, typed),
         answer=_answer(review, typed),
         typed=typed,
@@ -112,7 +112,8 @@ def _if_denied(review: Review) -> str:
     return review.presentation.if_denied or "Nothing is committed."
 
 
-def _reasons(declared: Sequence[str], typed: Typed) -> tuple[Reason, ...]:
+def reason_chips(declared: Sequence[str], typed: Typed) -> tuple[Reason, ...]:
+    """Return what may be ticked, by key."""
     texts = tuple(declared)[:MOST_REASONS] or _GENERIC_REASONS
     return tuple(Reason(str(i), text, text in typed.reasons) for i, text in enumerate(texts, 1))
 

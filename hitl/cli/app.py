@@ -197,7 +197,7 @@ def decide(
         str | None, typer.Option(help="What follows a deny; default: the first offer.")
     ] = None,
     answer: Annotated[
-        str | None, typer.Option(metavar="JSON", help="Your own answer, as JSON.")
+        str | None, typer.Option(metavar="JSON|@FILE", help="Your own answer or work, as JSON.")
     ] = None,
     proposal_hash: Annotated[
         str | None, typer.Option("--hash", metavar="H", help="The hash of what you were shown.")

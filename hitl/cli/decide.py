@@ -3,6 +3,7 @@
 import json
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import typer
@@ -40,11 +41,16 @@ class NotConfirmed(HitlError):
 def read_answer(text: str | None) -> JsonValue | NoAnswer:
     """Return the value that `--answer` writes as JSON; `NO_ANSWER` when it was not given.
 
+    Args:
+        text: The JSON, or `@file` for what is in that file.
+
     Raises:
-        typer.BadParameter: It is not JSON.
+        typer.BadParameter: It is not JSON, or the file cannot be read.
     """
     if text is None:
         return NO_ANSWER
+    if text.startswith("@"):
+        text = _in_file(text[1:])
     try:
         value: JsonValue = json.loads(text, parse_constant=_refuse_constant)
     except ValueError as problem:
@@ -52,6 +58,15 @@ def read_answer(text: str | None) -> JsonValue | NoAnswer:
             f"--answer is not JSON ({problem}). A text stands in double quotes: --answer '\"Alba\"'."
         ) from problem
     return value
+
+
+def _in_file(name: str) -> str:
+    try:
+        return Path(name).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise typer.BadParameter(
+            f"--answer names {name!r}, which cannot be read: {problem}."
+        ) from problem
 
 
 def decide(

@@ -20,6 +20,7 @@ from hitl.models import (
     ReviewStatus,
     Signal,
     Vouched,
+    Workspace,
 )
 
 _LONGEST = 600
@@ -111,6 +112,7 @@ def _sections(review: Review) -> Iterator[tuple[str, list[str]]]:
     yield "Signals", [_signal(each) for each in said.signals]
     yield "You vouch for these", [_vouched(each) for each in said.vouched]
     yield "Denied before", [_denied(each) for each in said.denials]
+    yield "If you take over", [] if said.workspace is None else [*_workspace(said.workspace)]
     yield "What follows", list(_consequences(review, said))
 
 
@@ -168,6 +170,20 @@ def _vouched(vouched: Vouched) -> str:
 def _denied(denial: Denial) -> str:
     said = ", ".join((*denial.reasons, *([denial.note] if denial.note else [])))
     return f"{denial.step}, attempt {denial.attempt}, by {denial.by}: {said or 'no reason given'}"
+
+
+def _workspace(work: Workspace) -> Iterator[str]:
+    yield f"Fields to hand in: {', '.join(_fields(work)) or 'the whole value'}"
+    if work.missing:
+        yield f"Of the run's result these are still empty: {', '.join(work.missing)}"
+    if work.left:
+        yield f"These steps will not run any more: {', '.join(work.left)}"
+
+
+def _fields(work: Workspace) -> Iterator[str]:
+    known = work.answer_schema.get("properties")
+    for key in known if isinstance(known, dict) else ():
+        yield f"{key} (is added)" if key in work.appends else key
 
 
 def _consequences(review: Review, said: Presentation) -> Iterator[str]:

@@ -14,6 +14,7 @@ from hitl.client.records import (
     ReviewPage,
     RunPage,
     StopBody,
+    TakeoverBody,
 )
 from hitl.client.reviews import AsyncReviewClient, ReviewClient
 
@@ -30,4 +31,5 @@ __all__ = [
     "ReviewPage",
     "RunPage",
     "StopBody",
+    "TakeoverBody",
 ]

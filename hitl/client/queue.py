@@ -165,6 +165,16 @@ class QueueClient:
         path = f"/v1/reviews/{quoted(review_id)}/cancel"
         return self._post(path, ReviewDetail, {"by": by, "reason": reason}, review_id)
 
+    def take_over(self, review_id: str, *, by: str) -> Review:
+        """See `ReviewQueue.take_over`."""
+        path = f"/v1/reviews/{quoted(review_id)}/takeover"
+        return self._post(path, ReviewDetail, {"by": by}, review_id)
+
+    def hand_back(self, review_id: str, *, by: str) -> Review:
+        """See `ReviewQueue.hand_back`."""
+        path = f"/v1/reviews/{quoted(review_id)}/handback"
+        return self._post(path, ReviewDetail, {"by": by}, review_id)
+
     def runs(
         self,
         *,

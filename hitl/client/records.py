@@ -40,6 +40,13 @@ class CancelBody(Record):
     by: str | None = None
 
 
+class TakeoverBody(Record):
+    """Body of `POST /v1/reviews/{id}/takeover` and `.../handback`."""
+
+    by: str | None = None
+    """Who takes it over; None for the owner of the key."""
+
+
 class StopBody(Record):
     """Body of `POST /v1/runs/{id}/stop`."""
 

@@ -20,6 +20,7 @@ from hitl.graph.presentation import (
 )
 from hitl.graph.rollouts import choices, evidence_of, shown_with
 from hitl.graph.session import opened_at
+from hitl.graph.takeover import missing_from, workspace
 from hitl.graph.task import Attempt
 from hitl.ids import new_id
 from hitl.models import (
@@ -32,6 +33,7 @@ from hitl.models import (
     Review,
     RungOffer,
     StoredProposal,
+    Workspace,
 )
 from hitl.policy import Remedy
 from hitl.remedy import offers
@@ -170,6 +172,7 @@ def _presentation(
         reset_basis="declared" if reviewer is not None else "assumed",
         choices=found.choices,
         answer_schema=_answer_schema(attempt, rungs, update),
+        workspace=_workspace(attempt, rungs),
         denials=attempt.denials,
     )
 
@@ -209,10 +212,31 @@ def _blind_spot(attempt: Attempt, found: Assessment) -> tuple[str, ...]:
     return ()
 
 
+def _workspace(attempt: Attempt, rungs: tuple[RungOffer, ...]) -> Workspace | None:
+    """Return what a person works with who takes over; the state they see is the one before the step."""
+    offer = next((r for r in rungs if r.kind is RemedyKind.TAKEOVER), None)
+    if offer is None:
+        return None
+    task, whole = attempt.task, attempt.task.spec.whole
+    run = task.session.state_of("", task.facts.root_checkpoint_id)
+    own = offer.scope == "step"
+    left = task.spec.onward
+    if offer.scope == "run" and attempt.place is Place.BEFORE:
+        left = (attempt.name.step, *left)
+    return workspace(
+        offer,
+        task.spec.form if own else whole.form,
+        task.session.state_before(task.facts) if own else run,
+        appending=task.spec.appending if own else whole.appending,
+        left=left,
+        missing=missing_from(whole.outputs, run),
+    )
+
+
 def _answer_schema(
     attempt: Attempt, rungs: tuple[RungOffer, ...], update: Any
 ) -> JsonObject | None:
-    if not any(r.kind in (RemedyKind.ANSWER, RemedyKind.TAKEOVER) for r in rungs):
+    if not any(r.kind is RemedyKind.ANSWER for r in rungs):
         return None
     form = attempt.task.spec.form
     if attempt.place is Place.AFTER and isinstance(update, dict) and update:

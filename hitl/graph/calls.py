@@ -23,6 +23,7 @@ from hitl.graph.lg import CHANNEL, calling_with, number_calls, task_caller
 from hitl.graph.questions import is_gate
 from hitl.graph.session import Wiring
 from hitl.graph.signals import Halt, Leaving
+from hitl.graph.takeover import Whole
 from hitl.graph.task import OF_TASK, Attempt, GateSpec
 from hitl.models import Place
 from hitl.models.reviews import FAN_OUT
@@ -36,8 +37,9 @@ _FAR = 1_000_000
 class Tasks:
     """The tasks of a workflow's `@entrypoint`s, as they become known."""
 
-    def __init__(self, wiring: Wiring) -> None:
+    def __init__(self, wiring: Wiring, whole: Whole) -> None:
         self._wiring = wiring
+        self._whole = whole
         self._known: dict[str, tuple[Any, GateSpec]] = {}
 
     def __call__(self, attempt: Attempt) -> "Calls":
@@ -69,6 +71,7 @@ class Tasks:
             appending=frozenset(),
             after=after if after or before else (Checkpoint(path),),
             before=before,
+            whole=self._whole,
             calls=self,
         )
 

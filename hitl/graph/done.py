@@ -14,7 +14,8 @@ from hitl.graph.ask import VIEW_TYPE
 from hitl.graph.blob import digest
 from hitl.graph.presentation import consequence, fill, title_fields
 from hitl.graph.session import Session, attempts_before, executed, opened_at
-from hitl.graph.signals import NeedsAttention, RollBack, StopRun, no_sentence
+from hitl.graph.signals import CompleteRun, NeedsAttention, RollBack, StopRun, no_sentence
+from hitl.graph.takeover import Whole, completed_sentence, missing_from, workspace
 from hitl.graph.view import one_line, view_of
 from hitl.ids import new_id
 from hitl.models import (
@@ -32,6 +33,7 @@ from hitl.models import (
     StepName,
     StoredProposal,
     Verdict,
+    Workspace,
 )
 from hitl.models.reviews import END_TASK
 from hitl.policy import Checkpoint, Escalate, GateFacts, Pass, gate
@@ -41,22 +43,22 @@ from hitl.reliability import Standing
 from hitl.remedy import Used, offers
 from hitl.reviews import open_review, proposal_hash
 
-_STEP_BY_STEP = (RemedyKind.ANSWER, RemedyKind.TAKEOVER)
-"""Remedies that stand for one step's result: the end of a run has none."""
 
-
-def waits_at_the_end(session: Session, snapshot: StateSnapshot, standing: Standing) -> bool:
+def waits_at_the_end(
+    session: Session, snapshot: StateSnapshot, standing: Standing, whole: Whole
+) -> bool:
     """Return whether a run whose graph has ended waits for a person to accept that.
 
     Raises:
         StopRun: Somebody said no, and the run ends.
+        CompleteRun: Somebody took over, and handed in what was missing.
         RollBack: Somebody said no, and it goes back.
         NeedsAttention: The review was cancelled.
     """
     here = session.wiring.policy.end
     if here is None:
         return False
-    end = _End(session, here, snapshot, standing)
+    end = _End(session, here, snapshot, standing, whole)
     stored = session.wiring.store.read(lambda r: r.proposal(end.key))
     if stored is None:
         return end.asks()
@@ -88,14 +90,22 @@ def _follow(review: Review) -> None:
             raise RollBack(review.id, no_sentence(review), one_superstep=True)
         case RemedyKind.ROLLBACK:
             raise RollBack(review.id, no_sentence(review))
+        case RemedyKind.TAKEOVER:
+            raise CompleteRun(review.id, completed_sentence(review))
         case _:
             raise StopRun(review.id, no_sentence(review))
 
 
 class _End:
     def __init__(
-        self, session: Session, here: Checkpoint, snapshot: StateSnapshot, standing: Standing
+        self,
+        session: Session,
+        here: Checkpoint,
+        snapshot: StateSnapshot,
+        standing: Standing,
+        whole: Whole,
     ) -> None:
+        self._whole = whole
         self._session = session
         self._here = here
         self._standing = standing
@@ -255,7 +265,7 @@ class _End:
 
     def _rungs(self, ladder: tuple[Any, ...]) -> tuple[RungOffer, ...]:
         return offers(
-            [rung for rung in ladder if rung.kind not in _STEP_BY_STEP],
+            [rung for rung in ladder if rung.kind is not RemedyKind.ANSWER],
             tuple(Used(d.remedy, d.decided_at) for _, d in self._denied if d.remedy is not None),
             opened_at=opened_at(self._denied, self._now),
             now=self._now,
@@ -267,19 +277,34 @@ class _End:
     ) -> Presentation:
         here, output = self._here, arguments["output"]
         fields = title_fields(output) if isinstance(output, dict) else {}
-        first = rungs[0].kind
+        first = rungs[0]
         back = "The last step runs again with your reason."
         return Presentation(
             title=fill(here.title, fields) or "Accept the run's result",
             why=tuple(t.sentence for t in row.triggers),
             if_approved=fill(here.if_approved, fields) or "The run is done, with this result.",
             if_denied=fill(here.if_denied, fields)
-            or (back if first is RemedyKind.RETRY else consequence(first)),
+            or (back if first.kind is RemedyKind.RETRY else consequence(first)),
             reasons=here.reasons,
+            workspace=self._workspace(rungs),
             reliability_before=row.reliability_before,
             reliability_now=row.reliability_after,
             reset_to=row.reliability_after,
             unknown_steps=row.unknown_steps,
             reliability_floor=here.reliability_below,
             denials=self._session.denials(self._name),
+        )
+
+    def _workspace(self, rungs: tuple[RungOffer, ...]) -> Workspace | None:
+        offer = next((r for r in rungs if r.kind is RemedyKind.TAKEOVER), None)
+        if offer is None:
+            return None
+        run = self._session.state_of("", self._snapshot)
+        return workspace(
+            offer,
+            self._whole.form,
+            run,
+            appending=self._whole.appending,
+            left=(),
+            missing=missing_from(self._whole.outputs, run),
         )

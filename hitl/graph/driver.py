@@ -20,14 +20,16 @@ from langgraph.types import StateSnapshot
 from hitl.audit import entry
 from hitl.errors import ResumeRefused, RunBusy, SnapshotRefused
 from hitl.graph import questions
+from hitl.graph.completing import complete
 from hitl.graph.done import is_of_the_end, waits_at_the_end
 from hitl.graph.leases import Leases, owner
 from hitl.graph.lg import CHANNEL, EPOCH_KEY, SESSION_KEY, with_configurable
 from hitl.graph.rollback import find_target, roll_back
 from hitl.graph.saver import TURN_KEY, FencedSaver
 from hitl.graph.session import Session, Wiring
-from hitl.graph.signals import Halt, Leaving, NeedsAttention, RollBack
+from hitl.graph.signals import CompleteRun, Halt, Leaving, NeedsAttention, RollBack
 from hitl.graph.stopping import stopped_instead
+from hitl.graph.takeover import Whole
 from hitl.graph.task import turn_standing
 from hitl.models import Mail, RunRecord, RunStatus
 from hitl.policy import nothing_stood, run_coin
@@ -55,7 +57,7 @@ class Advance:
     waits: bool = False
     """Whether the graph ended, and a person must accept that."""
     again: bool = False
-    """Whether LangGraph must be called once more: after a rollback."""
+    """Whether LangGraph must be called once more: after a rollback, or a completion by hand."""
 
 
 class Driver:
@@ -64,16 +66,20 @@ class Driver:
     Args:
         wiring: What the gates share.
         saver: The fenced saver of the gated graph.
+        whole: What a person who takes a run over must know of it.
     """
 
-    def __init__(self, wiring: Wiring, saver: FencedSaver) -> None:
+    def __init__(self, wiring: Wiring, saver: FencedSaver, whole: Whole) -> None:
         self.wiring = wiring
+        self.whole = whole
         self.saver = saver
         self.store = wiring.store
         self.leases = Leases(wiring.store, wiring.clock, LEASE)
         self.leaving = threading.Event()
         """Set when this process goes down: runs are given back at their next step."""
         self.snapshot_of: Callable[[RunnableConfig], StateSnapshot] = _not_bound
+        self.graph: Any = None
+        """The gated graph without this driver in front of it; bound with `snapshot_of`."""
 
     # -- taking and giving back a run -----------------------------------------------------------
 
@@ -224,7 +230,7 @@ class Driver:
     def _conclude(self, advance: Advance) -> None:
         try:
             self._check_end(advance)
-            if isinstance(advance.halted, RollBack) and self._rolled_back(advance, advance.halted):
+            if self._goes_again(advance):
                 return
             ended = _halted(advance.halted) or _failed(advance.error) or self._parked(advance)
         except SnapshotRefused as refused:
@@ -243,24 +249,32 @@ class Driver:
         session = advance.session
         if advance.halted or advance.error or session.wiring.policy.end is None:
             return
+        if session.run.completed_by:
+            return
         snapshot = self.snapshot_of(advance.config)
         left = self.store.read(lambda r: r.open_proposals(session.run.id))
         if snapshot.interrupts or snapshot.next or any(not is_of_the_end(p.key) for p in left):
             return
         try:
-            advance.waits = waits_at_the_end(session, snapshot, self._standing(session))
+            advance.waits = waits_at_the_end(session, snapshot, self._standing(session), self.whole)
         except Halt as no:
             advance.halted = no
 
-    def _rolled_back(self, advance: Advance, halt: RollBack) -> bool:
-        session = advance.session
+    def _goes_again(self, advance: Advance) -> bool:
+        """Carry out a no after which LangGraph is called once more; False for another end."""
+        session, halt = advance.session, advance.halted
         config = _root(session.run.id)
         try:
-            target = find_target(self.saver, session, halt, config)
+            if isinstance(halt, RollBack):
+                target = find_target(self.saver, session, halt, config)
+                self.store.write(lambda t: roll_back(t, self.saver, session, target, halt, config))
+            elif isinstance(halt, CompleteRun):
+                complete(self.graph, self.whole, self.saver, session, halt)
+            else:
+                return False
         except Halt as instead:
             advance.halted = instead
             return False
-        self.store.write(lambda t: roll_back(t, self.saver, session, target, halt, config))
         self._finish_mail(advance)
         advance.again = True
         return True

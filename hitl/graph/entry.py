@@ -203,6 +203,7 @@ def _new_turn(driver: Driver, session: Session, frozen: tuple[str, bytes]) -> No
             "status": RunStatus.RUNNING,
             "reason": "",
             "stop_asked": "",
+            "completed_by": "",
             "policy_hash": wiring.policy_hash,
             "workflow_version": wiring.version,
             "updated_at": now,

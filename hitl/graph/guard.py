@@ -16,6 +16,7 @@ from hitl.graph.lg import (
     INITIATOR_KEY,
     SESSION_KEY,
     merged_config,
+    shallow_copy,
     with_configurable,
 )
 from hitl.graph.signals import NeedsAttention
@@ -109,7 +110,7 @@ class Guarded(Pregel[Any, Any, Any, Any]):
             )
 
     def _reopen(self, advance: Advance) -> Entry:
-        """Go on after a rollback."""
+        """Go on after a rollback, or with nothing left to do after a completion by hand."""
         again = self.hitl_driver.open(advance.session.run.id, advance.config)
         return Entry(again, lambda: next_input(self.hitl_driver, again))
 
@@ -151,6 +152,7 @@ class Guarded(Pregel[Any, Any, Any, Any]):
 def guarded(graph: Pregel[Any, Any, Any, Any], driver: Driver) -> Any:
     """Return `graph` with the driver in front of its methods; it stays an instance of its class."""
     kind = type(graph)
+    driver.graph = shallow_copy(graph)
     graph.__class__ = type(kind.__name__, (Guarded, kind), {"hitl_driver": driver})
     driver.snapshot_of = lambda config: graph.get_state(config, subgraphs=True)
     return graph

@@ -15,7 +15,7 @@ _TOOL_CALL = "tool_call_with_context"
 _AFTER_A_NO = {
     RemedyKind.RETRY: "The step tries again with your reason.",
     RemedyKind.ANSWER: "Your own answer is committed instead.",
-    RemedyKind.TAKEOVER: "You take over.",
+    RemedyKind.TAKEOVER: "You do the step by hand; what you hand in is committed instead.",
     RemedyKind.ROLLBACK: "The run goes back to the last verified point.",
     RemedyKind.STOP: "The run stops.",
 }
@@ -86,14 +86,18 @@ def title_fields(arguments: JsonObject) -> JsonObject:
     return fields
 
 
-def consequence(kind: RemedyKind) -> str:
-    """Return what a no with this remedy does, in a sentence."""
-    return _AFTER_A_NO[kind]
+def consequence(rung: RungOffer) -> str:
+    """Return what a no with this rung does, in a sentence."""
+    if rung.kind is RemedyKind.TAKEOVER and rung.scope == "run":
+        return "You complete the run by hand; none of its steps runs any more."
+    if rung.kind is RemedyKind.TAKEOVER and rung.then == "close":
+        return "You do the step by hand, and the run is done with it."
+    return _AFTER_A_NO[rung.kind]
 
 
 def if_denied(rungs: Sequence[RungOffer]) -> str:
     """Return what a no with the first rung does."""
-    return _AFTER_A_NO[rungs[0].kind] if rungs else "Your answer is recorded as a label."
+    return consequence(rungs[0]) if rungs else "Your answer is recorded as a label."
 
 
 def input_view(state: Any) -> tuple[JsonObject, int]:

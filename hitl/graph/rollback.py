@@ -38,7 +38,7 @@ def find_target(
         StopRun: Somebody else stopped the run at the same time; that is the stronger no.
         NeedsAttention: The way there crosses a manual state update, or an effect that was executed.
     """
-    stop = session.wiring.store.read(lambda r: _stopped(r, session.run.id))
+    stop = session.wiring.store.read(lambda r: stopped(r, session.run.id))
     if stop is not None:
         raise StopRun(stop.id, no_sentence(stop))
     if halt.one_superstep:
@@ -81,7 +81,7 @@ def _newest_first(saver: FencedSaver, config: RunnableConfig) -> Iterator[Checkp
         at = snapshot.parent_config
 
 
-def _stopped(reader: Reader, run_id: str) -> Review | None:
+def stopped(reader: Reader, run_id: str) -> Review | None:
     """Return a review of the run that was decided with Stop and not carried out yet."""
     for stored in reader.open_proposals(run_id):
         review = reader.review(stored.review_id)

@@ -30,6 +30,7 @@ from hitl.graph.lg import (
     visible_nodes,
 )
 from hitl.graph.session import Wiring
+from hitl.graph.takeover import Whole
 from hitl.graph.task import GateSpec, add_to_channel
 from hitl.models import Place
 from hitl.policy import Checkpoint
@@ -96,13 +97,58 @@ def workflow_version(graph: Graph) -> str:
     return content_hash(shape)[:16]  # type: ignore[arg-type] # lists of strings are JSON
 
 
+@dataclass(frozen=True, slots=True)
+class Around:
+    """Where in the workflow a graph stands, while gates are put into it."""
+
+    whole: Whole
+    prefix: str = ""
+    """Its path, with the last slash; empty for the outermost."""
+    beyond: tuple[str, ...] = ()
+    """Steps that may follow it, outside."""
+
+    def onward(self, graph: Graph, name: str, wiring: Wiring) -> tuple[str, ...]:
+        """Return the steps that may follow one of the graph's, in the order they are reached."""
+        if not wiring.policy.lets_take_over:
+            return ()
+        return (*(self.prefix + n for n in reached(graph, name)), *self.beyond)
+
+    def inside(self, graph: Graph, name: str, wiring: Wiring) -> "Around":
+        """Return where the child graph in the step stands."""
+        return Around(self.whole, f"{self.prefix}{name}/", self.onward(graph, name, wiring))
+
+
+def whole_of(graph: Graph) -> Whole:
+    """Return what is known of a run's graph as a whole."""
+    keys, returned = state_keys(graph), graph.output_channels
+    outputs = (ROOT,) if isinstance(returned, str) else tuple(returned)
+    return Whole(_form(graph, keys), outputs, _appending(graph, keys))
+
+
+def reached(graph: Graph, name: str) -> Iterator[str]:
+    """Yield the steps that may follow `name` in its graph, nearest first, itself left out."""
+    follows: dict[str, list[str]] = {}
+    for edge in graph.get_graph().edges:
+        follows.setdefault(edge.source, []).append(edge.target)
+    known = {name}
+    waiting = [*follows.get(name, ())]
+    while waiting:
+        step = waiting.pop(0)
+        if step in known or step not in graph.nodes:
+            continue
+        known.add(step)
+        yield step
+        waiting += follows.get(step, ())
+
+
 def needs_loop(graph: Graph) -> bool:
     """Return whether some step, subgraphs included, can only run in an event loop."""
     return any(is_async_only(n.graph.nodes[n.name].bound) for n in nodes(graph))
 
 
-def instrument(graph: Graph, wiring: Wiring, prefix: str = "") -> Graph:
+def instrument(graph: Graph, wiring: Wiring, around: Around | None = None) -> Graph:
     """Return a copy of `graph` with a gate in every step, subgraphs included."""
+    around = around or Around(whole_of(graph))
     new = shallow_copy(graph)
     channel = StandingChannel(dict, add_to_channel)
     channel.key = CHANNEL
@@ -110,15 +156,16 @@ def instrument(graph: Graph, wiring: Wiring, prefix: str = "") -> Graph:
     for name, node in visible_nodes(graph):
         body, subgraphs = node.bound, node.subgraphs
         if isinstance(body, Pregel):
-            body = instrument(body, wiring, f"{prefix}{name}/")
+            body = instrument(body, wiring, around.inside(graph, name, wiring))
             subgraphs = [body]
-        spec = _spec(graph, wiring, prefix + name, name, body)
+        spec = _spec(graph, wiring, around, name, body)
         new.nodes[name] = replace_body(node, gated_node(spec), subgraphs)
     new.validate()
     return new
 
 
-def _spec(graph: Graph, wiring: Wiring, path: str, name: str, body: Any) -> GateSpec:
+def _spec(graph: Graph, wiring: Wiring, around: Around, name: str, body: Any) -> GateSpec:
+    path = around.prefix + name
     after = wiring.policy.at(path, Place.AFTER)
     before = wiring.policy.at(path, Place.BEFORE)
     keys = state_keys(graph)
@@ -136,7 +183,9 @@ def _spec(graph: Graph, wiring: Wiring, path: str, name: str, body: Any) -> Gate
         appending=_appending(graph, keys),
         after=after if after or before else (Checkpoint(path),),
         before=before,
-        calls=Tasks(wiring) if is_flow(graph) else None,
+        whole=around.whole,
+        onward=around.onward(graph, name, wiring),
+        calls=Tasks(wiring, around.whole) if is_flow(graph) else None,
     )
 
 

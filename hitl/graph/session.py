@@ -135,22 +135,25 @@ class Session:
 
         What a body was given it may have changed in place.
         """
-        found = self._snapshot(facts)
+        return self.state_of(facts.checkpoint_ns.rpartition("|")[0], facts.checkpoint_id)
+
+    def state_of(self, graph: str, checkpoint_id: str) -> Mapping[str, Any]:
+        """Return a graph's state in one snapshot, by channel; `graph` is empty for the run's own."""
+        found = self._snapshot(graph, checkpoint_id)
         values: Mapping[str, Any] = found.checkpoint["channel_values"] if found else {}
         return values
 
     def written_in(self, facts: TaskFacts, channel: str) -> list[Any]:
         """Return what tasks of this superstep that committed already wrote to a channel."""
-        found = self._snapshot(facts)
+        found = self._snapshot(facts.checkpoint_ns.rpartition("|")[0], facts.checkpoint_id)
         kept = found.pending_writes or () if found else ()
         return [value for _, name, value in kept if name == channel]
 
-    def _snapshot(self, facts: TaskFacts) -> Any:
-        graph = facts.checkpoint_ns.rpartition("|")[0]
+    def _snapshot(self, graph: str, checkpoint_id: str) -> Any:
         place = {
             "thread_id": self.run.id,
             "checkpoint_ns": graph,
-            "checkpoint_id": facts.checkpoint_id,
+            "checkpoint_id": checkpoint_id,
         }
         return self._stored({"configurable": place})
 

@@ -4,10 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pydantic import JsonValue
-
 from hitl.audit import entry
-from hitl.errors import InvalidAnswer
 from hitl.graph.answers import in_place_of
 from hitl.graph.ask import VIEW_TYPE, spot_check
 from hitl.graph.assess import Assessment, thawed_write
@@ -16,6 +13,7 @@ from hitl.graph.effects import refused_by_policy
 from hitl.graph.rollouts import chosen, labelled
 from hitl.graph.session import Work, executed
 from hitl.graph.signals import NeedsAttention, RollBack, StopRun, no_sentence
+from hitl.graph.takeover import own_work
 from hitl.graph.task import Attempt, Ran
 from hitl.ids import new_id
 from hitl.models import (
@@ -225,6 +223,7 @@ def after_no(attempt: Attempt, stored: StoredProposal, review: Review) -> Any:
     """Do what the remedy says: return the human's answer, or end the advance.
 
     Raises:
+        CompleteRun: A person took over, and nothing of the graph runs any more.
         StopRun: The remedy is Stop.
         RollBack: The remedy is Rollback.
         NeedsAttention: The remedy cannot be carried out here.
@@ -233,7 +232,7 @@ def after_no(attempt: Attempt, stored: StoredProposal, review: Review) -> Any:
     said = no_sentence(review)
     match decision.remedy:
         case RemedyKind.ANSWER | RemedyKind.TAKEOVER:
-            return _own_answer(attempt, review, decision.answer)
+            return own_work(attempt.task.spec.form, review)
         case RemedyKind.ROLLBACK:
             raise RollBack(review.id, said)
         case RemedyKind.STOP | RemedyKind.JUDGEMENT | None:
@@ -244,18 +243,6 @@ def after_no(attempt: Attempt, stored: StoredProposal, review: Review) -> Any:
                 f"Step {review.name.step!r} was to be retried at a place that allows no retry;"
                 " stop the run or restart it.",
             )
-
-
-def _own_answer(attempt: Attempt, review: Review, answer: JsonValue) -> Any:
-    try:
-        return attempt.task.spec.form.update(review.id, answer)
-    except InvalidAnswer as problem:
-        # It fitted the schema that was shown, but not the type: nobody can decide it again.
-        raise NeedsAttention(
-            review.id,
-            f"The answer {review.decision and review.decision.by} gave in review {review.id!r} does"
-            f" not fit step {review.name.step!r}: {problem} Restart the run or stop it.",
-        ) from problem
 
 
 def withheld(

@@ -39,6 +39,10 @@ class RollBack(Halt):
         super().__init__(review_id, sentence)
 
 
+class CompleteRun(Halt):
+    """A no whose remedy is a takeover after which nothing of the graph runs any more."""
+
+
 class NeedsAttention(Halt):
     """What was approved is not what would be committed, or cannot be decided by itself."""
 

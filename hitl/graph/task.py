@@ -23,6 +23,7 @@ from hitl.graph.lg import (
 )
 from hitl.graph.presentation import input_view, tool_calls
 from hitl.graph.session import Session, Wiring, Work, attempts_before, opened_at
+from hitl.graph.takeover import Whole
 from hitl.graph.view import view_of
 from hitl.models import (
     Decision,
@@ -68,6 +69,10 @@ class GateSpec:
     after: tuple[Checkpoint, ...]
     """What is declared after the step; a plain checkpoint when nothing is declared at all."""
     before: tuple[Checkpoint, ...]
+    whole: Whole
+    onward: tuple[str, ...] = ()
+    """Steps that may follow it in the run, as far as the graph says; left out where the policy lets
+    nobody take over."""
     calls: "Callable[[Attempt], Inside] | None" = None
     """What stands between a body and the `@task`s it calls, each of which is gated; None for bodies
     whose tasks are not."""

@@ -27,6 +27,7 @@ from hitl.models.reviews import (
     StepName,
     TriggerFired,
     Vouched,
+    Workspace,
 )
 from hitl.models.runs import (
     Mail,
@@ -92,4 +93,5 @@ __all__ = [
     "TriggerFired",
     "Verdict",
     "Vouched",
+    "Workspace",
 ]

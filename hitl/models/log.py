@@ -132,6 +132,10 @@ class GateRow(Record):
     """When the step's writes were committed; None while withheld, denied or stopped."""
     verified: bool = False
     """True when a person's yes, or a person's answer, committed it."""
+    done_by: Literal["step", "person"] = "step"
+    """`person`: somebody took over, and what was committed is their own work."""
+    is_label: bool = True
+    """False when a no says nothing of whether the step was wrong: a takeover without a reason."""
     undone_at: AwareDatetime | None = None
     superseded_by: str | None = None
     """The decision whose rollback undid it."""

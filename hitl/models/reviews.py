@@ -118,6 +118,21 @@ class FieldChange(Record):
     """True when `after` is added to the field by the graph's reducer."""
 
 
+class Workspace(Record):
+    """What a person who takes over works with: the form, where things stand, and what is missing."""
+
+    answer_schema: JsonObject
+    """JSON Schema of the state change they hand in."""
+    values: JsonObject = Field(default_factory=dict)
+    """The state's fields as they stand, without what the step proposed."""
+    appends: tuple[str, ...] = ()
+    """Fields to which what is handed in is added by the graph's reducer."""
+    left: tuple[str, ...] = ()
+    """Steps that would still run, or may, as far as the graph says."""
+    missing: tuple[str, ...] = ()
+    """Keys of the run's output that are still empty."""
+
+
 class Presentation(Record):
     """What the reviewer reads, as declared by the checkpoint and filled from the proposal."""
 
@@ -150,6 +165,8 @@ class Presentation(Record):
     for none. They are in the proposal's `alternatives`, from number 2 on."""
     answer_schema: JsonObject | None = None
     """JSON Schema of the human's own answer; None when Answer is not allowed."""
+    workspace: Workspace | None = None
+    """Where the person works who takes over; None when Takeover is not allowed."""
     denials: tuple[Denial, ...] = ()
 
 
@@ -194,6 +211,10 @@ class RungOffer(Record):
     """E.g. `"Retry, 2 left, until 09:00"`."""
     ends_at: AwareDatetime | None = None
     """From when on it is not allowed any more; None for never."""
+    scope: Literal["step", "run"] = "step"
+    """Of a takeover: whether the person does the step, or completes the run."""
+    then: Literal["go_on", "close"] = "go_on"
+    """Of a takeover: what becomes of the steps after it."""
 
 
 class Decision(Record):
@@ -264,8 +285,15 @@ class Review(Record):
     """Who has claimed it."""
     claim_fence: str | None = None
     claimed_until: AwareDatetime | None = None
+    taken_over_at: AwareDatetime | None = None
+    """Since when its holder does the work by hand; None while nobody does."""
 
     @property
     def is_of_the_end(self) -> bool:
         """Whether it is about a run's output once all steps are committed, not about one step."""
         return self.task_id.startswith(END_TASK)
+
+    @property
+    def takeover(self) -> RungOffer | None:
+        """The offer to take over, or None."""
+        return next((rung for rung in self.rungs if rung.kind is RemedyKind.TAKEOVER), None)

@@ -41,6 +41,8 @@ class RunRecord(Record):
     """Every step of this run is spot-checked."""
     branch: int = 0
     """How many rollbacks the run has had."""
+    completed_by: str = ""
+    """Who took over and completed it by hand in this turn; empty when its graph did."""
     stop_asked: str = ""
     """Who pressed the stop button and why, until the run is resumed or given input; else empty."""
     state_size: StateSize | None = None

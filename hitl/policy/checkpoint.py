@@ -14,7 +14,7 @@ from hitl.policy.doubt import MOST_TRIES, Critic, Doubt, Judge, Rollouts
 from hitl.policy.fields import Chance, Cost, Count, Span, built, fields_among
 from hitl.policy.functions import Function, reference
 from hitl.policy.patterns import is_of_tools, is_pattern, is_unfinished
-from hitl.policy.remedies import Answer, Remedy, Retry, Stop
+from hitl.policy.remedies import Answer, Remedy, Retry, Stop, Takeover
 from hitl.policy.times import format_duration
 
 DONE = "done"
@@ -245,6 +245,8 @@ def _problems_of_the_ladder(checkpoint: Checkpoint) -> Iterator[str]:
             yield f"names {kind.value} twice in on_deny; a remedy stands there once."
     if checkpoint.on_expiry.kind is RemedyKind.ANSWER:
         yield "cannot have Answer as on_expiry: nobody answered. Use Stop or Rollback."
+    if checkpoint.on_expiry.kind is RemedyKind.TAKEOVER:
+        yield "cannot have Takeover as on_expiry: nobody is there to take over. Use Stop or Rollback."
     retries = RemedyKind.RETRY in (*kinds, checkpoint.on_expiry.kind)
     if checkpoint.place is Place.BEFORE and retries:
         yield (
@@ -284,6 +286,8 @@ def problems_at_the_end(checkpoint: Checkpoint) -> Iterator[str]:
     declared = checkpoint.on_deny != default_ladder(checkpoint.place)
     if declared and any(isinstance(rung, Answer) for rung in checkpoint.on_deny):
         yield "is the end of the run, which has no answer of its own; use Retry, Rollback or Stop."
+    if any(isinstance(r, Takeover) and r.scope == "step" for r in checkpoint.on_deny):
+        yield "is the end of the run, where no step is left to take over; use Takeover(scope='run')."
 
 
 def _problems_of_time(checkpoint: Checkpoint) -> Iterator[str]:

@@ -8,6 +8,7 @@ from hitl.models import Covers
 from hitl.policy.checkpoint import Checkpoint
 from hitl.policy.functions import resolve
 from hitl.policy.patterns import EFFECT, Step, matches_step
+from hitl.policy.remedies import Takeover
 
 if TYPE_CHECKING:
     from hitl.policy.escalation import EscalationPolicy
@@ -73,6 +74,28 @@ def check_rollouts(
             )
 
 
+def check_closing(
+    policy: "EscalationPolicy", checkpoint: Checkpoint, known: Collection[Step]
+) -> None:
+    """Return if no run is closed after a step of a child graph: its parent would lose the work.
+
+    Raises:
+        ConfigurationError: One would be.
+    """
+    for step in known if _closes(checkpoint) else ():
+        if "/" in step.path and checkpoint in policy.at(step.path, checkpoint.place):
+            raise ConfigurationError(
+                f"Checkpoint {checkpoint.step!r} would close the run after step {step.path!r}, which"
+                " is inside a child graph: what is handed in would not reach the run. Use"
+                " Takeover(scope='run'), or let the run go on."
+            )
+
+
+def _closes(checkpoint: Checkpoint) -> bool:
+    rungs = [r for r in checkpoint.on_deny if isinstance(r, Takeover)]
+    return any(r.scope == "step" and r.then == "close" for r in rungs)
+
+
 def check_of_task(checkpoint: Checkpoint) -> None:
     """Return if a checkpoint that names no step may stand at a task of an `@entrypoint`.
 
@@ -84,4 +107,10 @@ def check_of_task(checkpoint: Checkpoint) -> None:
             f"Checkpoint {checkpoint.step!r} names no step, so it can only be a task, and its `covers`"
             " is 'since_reset': a task is given its arguments alone, so a yes covers that task alone."
             " Take `covers` off, or ask at the entrypoint's own result."
+        )
+    if _closes(checkpoint):
+        raise ConfigurationError(
+            f"Checkpoint {checkpoint.step!r} names no step, so it can only be a task, and would close"
+            " the run after it: what a task returns is not the run's result. Use"
+            " Takeover(scope='run'), or let the run go on."
         )

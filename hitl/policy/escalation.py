@@ -12,9 +12,9 @@ from pydantic import BaseModel, Field, PrivateAttr, model_validator
 
 from hitl.canonical import content_hash
 from hitl.errors import ConfigurationError, NotBuilt, PolicyFileError, UnknownStep
-from hitl.models import JsonObject, Place, Record, RemedyKind
+from hitl.models import JsonObject, Place, Record
 from hitl.policy.checkpoint import DONE, Checkpoint, problems_at_the_end, spoken
-from hitl.policy.checks import check_functions, check_of_task, check_rollouts, stands
+from hitl.policy.checks import check_closing, check_functions, check_of_task, check_rollouts, stands
 from hitl.policy.fields import Chance, built, fields_among
 from hitl.policy.files import policy_arguments, read_yaml, write_yaml
 from hitl.policy.functions import is_importable, reference
@@ -29,6 +29,7 @@ from hitl.policy.patterns import (
     unmatched,
 )
 from hitl.policy.questions import AskGate
+from hitl.policy.remedies import Takeover
 from hitl.policy.reviewer import Reviewer
 from hitl.policy.times import zone
 
@@ -152,10 +153,7 @@ class EscalationPolicy(Record):
             ConfigurationError: The data does not say a policy.
             NotBuilt: It asks for a feature this version does not have.
         """
-        policy = cls(**policy_arguments(body))
-        for feature in _unbuilt(policy):
-            raise NotBuilt(feature)
-        return policy
+        return cls(**policy_arguments(body))
 
     def to_yaml(self) -> str:
         """Return the policy as YAML that `from_yaml` reads as an equal policy.
@@ -232,6 +230,11 @@ class EscalationPolicy(Record):
         """The checkpoint of the run's end: the one called `done`, where no step is called so."""
         named = (c for c in self.checkpoints if c.step == DONE)
         return None if DONE in self._steps else next(named, None)
+
+    @property
+    def lets_take_over(self) -> bool:
+        """Whether a no may lead to a takeover anywhere."""
+        return any(isinstance(r, Takeover) for c in self.checkpoints for r in c.on_deny)
 
     def effects_of(self, step: str, *, calls: Collection[str] = ()) -> int:
         """Return how many side effects one execution of a step has.
@@ -319,13 +322,10 @@ class EscalationPolicy(Record):
             steps: All steps of the workflow; those given as paths have no tags and no tools.
 
         Raises:
-            NotBuilt: The policy asks for a feature this version does not have.
             UnknownStep: A checkpoint names a step the workflow does not have, and can be no task.
             ConfigurationError: A pattern or `accuracy` matches nothing and can match no task, or a
                 function cannot be found.
         """
-        for feature in _unbuilt(self):
-            raise NotBuilt(feature)
         known = as_steps(steps)
         paths = {step.path for step in known}
         calls_tasks = any(step.calls_tasks for step in known)
@@ -342,6 +342,7 @@ class EscalationPolicy(Record):
                     raise UnknownStep(checkpoint.step, paths)
             check_functions(checkpoint)
             check_rollouts(self, checkpoint, known)
+            check_closing(self, checkpoint, known)
         for glob in () if calls_tasks else self.accuracy:
             if glob not in paths and not any(fnmatchcase(path, glob) for path in paths):
                 raise ConfigurationError(_unmatched(self.name, glob, paths))
@@ -360,14 +361,6 @@ class EscalationPolicy(Record):
 
     def __hash__(self) -> int:
         return hash(self.content_hash)
-
-
-def _unbuilt(policy: EscalationPolicy) -> Iterator[str]:
-    for checkpoint in policy.checkpoints:
-        here = f"checkpoint {checkpoint.step!r}"
-        for rung in (*checkpoint.on_deny, checkpoint.on_expiry):
-            if rung.kind is RemedyKind.TAKEOVER:
-                yield f"Takeover in {here}"
 
 
 def _unmatched(policy: str, glob: str, steps: Collection[str]) -> str:

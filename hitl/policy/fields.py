@@ -85,6 +85,8 @@ _WANTED = {
     "on_deny": _A_REMEDY,
     "on_expiry": _A_REMEDY,
     "on_doubt": "it must be a rung such as Retry(2), Critic(fn), Judge(fn) or Rollouts(3), in a list",
+    "scope": "it is 'step' or 'run'",
+    "then": "it is 'go_on' or 'close'",
     "function": "it must be a function, or its name 'module:function'",
     "attempts": "it must be a whole number from 1 to 10000",
     "rollouts": "it must be a whole number from 1 to 100",

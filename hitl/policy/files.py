@@ -50,7 +50,7 @@ _DOUBTS: dict[str, type[Doubt]] = {
     "judge": Judge,
     "rollouts": Rollouts,
 }
-_SHORT = {"critic": "function", "judge": "function"}
+_SHORT = {"critic": "function", "judge": "function", "takeover": "scope"}
 """What a bare value after a remedy's name is; `attempts` for the others."""
 
 

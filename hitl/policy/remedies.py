@@ -3,9 +3,17 @@
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, field_serializer
+from pydantic import (
+    BaseModel,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_serializer,
+    model_serializer,
+    model_validator,
+)
 
-from hitl.models import Duration, Record, RemedyKind
+from hitl.errors import ConfigurationError
+from hitl.models import Duration, JsonObject, Record, RemedyKind
 from hitl.policy.fields import Span, Until, built
 from hitl.policy.times import format_duration
 
@@ -49,9 +57,47 @@ class Answer(Record):
 
 
 class Takeover(Record):
-    """A person takes the run over and hands it back."""
+    """A person takes over: does the step, or completes the run.
+
+    `Takeover()` is the step: what they hand in is committed in its place, and the graph goes on;
+    with `then="close"` the run is done with it, and no later step runs. `Takeover(scope="run")` is
+    all that is left: they hand in what is missing of the run's state, and the run is done.
+    """
 
     kind: Literal[RemedyKind.TAKEOVER] = RemedyKind.TAKEOVER
+    scope: Literal["step", "run"] = "step"
+    then: Literal["go_on", "close"] = "go_on"
+    """What becomes of the steps after it; always `close` with `scope="run"`."""
+
+    def __init__(
+        self,
+        *,
+        scope: Literal["step", "run"] = "step",
+        then: Literal["go_on", "close"] | None = None,
+        kind: Literal[RemedyKind.TAKEOVER] = RemedyKind.TAKEOVER,
+    ) -> None:
+        after = then if then is not None else "close" if scope == "run" else "go_on"
+        with built("Takeover"):
+            BaseModel.__init__(self, kind=kind, scope=scope, then=after)
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> "Takeover":
+        if self.scope == "run" and self.then == "go_on":
+            raise ConfigurationError(
+                "Takeover(scope='run') completes the run, so nothing of it can go on; leave `then`"
+                " out, or take over the step alone."
+            )
+        return self
+
+    @model_serializer(mode="wrap", when_used="json")
+    def _spoken(self, dump: SerializerFunctionWrapHandler) -> JsonObject:
+        """Leave out what is said by saying nothing: the hash of `Takeover()` is what it always was."""
+        said: JsonObject = dump(self)
+        if self.scope == "run" or self.then == "go_on":
+            said.pop("then", None)
+        if self.scope == "step":
+            said.pop("scope", None)
+        return said
 
 
 class Rollback(Record):

@@ -17,6 +17,10 @@ MAX_REASON_LENGTH = 200
 MAX_NOTE_LENGTH = 10_000
 MAX_ANSWER_BYTES = 256 * 1024
 MAX_ANSWER_DEPTH = 32
+_NOT_HANDED_IN = (
+    "The remedy 'takeover' needs the work itself as the answer, `{}` where there is nothing to hand"
+    " in. To work on it first, take it over: `queue.take_over`, or T on its page."
+)
 
 _NO_WORD = (
     "The step asks a question, and no answer was given; give one, or deny with the remedy 'judgement'"
@@ -103,7 +107,9 @@ def _remedy(
     if verdict is Verdict.APPROVE or not review.blocking:
         return None
     if has_answer:
-        return RemedyKind.ANSWER
+        answers = any(rung.kind is RemedyKind.ANSWER for rung in review.rungs)
+        by_hand = review.takeover is not None and not answers
+        return RemedyKind.TAKEOVER if by_hand else RemedyKind.ANSWER
     open_still = (rung.kind for rung in review.rungs if not _is_over(rung, now))
     return next(open_still, RemedyKind.STOP)
 
@@ -169,6 +175,8 @@ def _remedy_misfit(review: Review, decision: Decision) -> str | None:
 
 def _answer_misplaced(review: Review, decision: Decision) -> str | None:
     is_question = review.name.place is Place.QUESTION
+    if decision.remedy is RemedyKind.TAKEOVER and not decision.has_answer:
+        return _NOT_HANDED_IN
     if not decision.has_answer:
         # A plain no is an answer to a question; to a proposal it is not.
         if review.question is not None and decision.verdict is Verdict.APPROVE:
@@ -179,8 +187,13 @@ def _answer_misplaced(review: Review, decision: Decision) -> str | None:
         return None
     if decision.verdict is Verdict.APPROVE and not is_question:
         return "An approve takes what is proposed, and an answer was given; deny to give your own."
+    if decision.remedy is RemedyKind.TAKEOVER:
+        return None
     if decision.verdict is Verdict.DENY and decision.remedy not in (None, RemedyKind.ANSWER):
-        return f"An answer was given with the remedy {decision.remedy!r}; it goes with 'answer'."
+        given = decision.remedy.value
+        return (
+            f"An answer was given with the remedy {given!r}; it goes with 'answer' or 'takeover'."
+        )
     if review.presentation.answer_schema is None and not is_question:
         return "This review takes no answer of yours."
     return None
@@ -200,6 +213,8 @@ def _answer_misfit(review: Review, decision: Decision) -> str | None:
     schema = review.presentation.answer_schema
     if decision.verdict is Verdict.APPROVE and review.presentation.choices:
         schema = _choice_schema(review.presentation.choices)
+    if decision.remedy is RemedyKind.TAKEOVER and review.presentation.workspace is not None:
+        schema = review.presentation.workspace.answer_schema
     return None if schema is None else _schema_misfit(schema, decision.answer)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from hitl.errors import ClaimLost
-from hitl.lifecycle import claim_refusal, is_claimed
+from hitl.lifecycle import claim_refusal, is_claimed, is_taken_over
 from hitl.models import Review, ReviewStatus
 from hitl.ports import Transaction
 
@@ -27,7 +27,7 @@ def claim(
     problem = claim_refusal(review, by=by, now=now, live_intent=t.intent(review_id))
     if problem is not None:
         raise problem
-    return _taken(t, review, by=by, fence=fence, until=now + lease)
+    return _taken(t, review, by=by, fence=fence, now=now, lease=lease)
 
 
 def claim_next(
@@ -41,11 +41,13 @@ def claim_next(
 ) -> Review | None:
     """Take the first pending review this person may decide and nobody holds, or return None."""
     for review in _pending(t, workflow=workflow):
+        if is_taken_over(review, now=now):
+            continue  # what somebody works on is no next review, not even for them
         if is_claimed(review, now=now) and review.claim_fence != fence:
             continue
         intent = t.intent(review.id)
         if intent is None and not claim_refusal(review, by=by, now=now, live_intent=None):
-            return _taken(t, review, by=by, fence=fence, until=now + lease)
+            return _taken(t, review, by=by, fence=fence, now=now, lease=lease)
     return None
 
 
@@ -56,6 +58,8 @@ def release(t: Transaction, review_id: str, *, by: str, fence: str, now: datetim
         ClaimLost: Somebody else, or another tab, holds it.
     """
     review = t.review(review_id)
+    if is_taken_over(review, now=now) and review.holder == by:
+        return  # a tab that closes does not give work back: that is said with `hand_back`
     if (review.holder, review.claim_fence) != (by, fence) or t.intent(review_id) is not None:
         if is_claimed(review, now=now):
             raise ClaimLost(review_id, review.holder)
@@ -64,8 +68,15 @@ def release(t: Transaction, review_id: str, *, by: str, fence: str, now: datetim
     t.set_review(review.model_copy(update=free))
 
 
-def _taken(t: Transaction, review: Review, *, by: str, fence: str, until: datetime) -> Review:
-    taken = review.model_copy(update={"holder": by, "claim_fence": fence, "claimed_until": until})
+def _taken(
+    t: Transaction, review: Review, *, by: str, fence: str, now: datetime, lease: timedelta
+) -> Review:
+    """Write the claim. One's own takeover goes on with it, and is never shortened."""
+    until, since = now + lease, None
+    if is_taken_over(review, now=now) and review.claimed_until is not None:
+        until, since = max(until, review.claimed_until), review.taken_over_at
+    known = {"holder": by, "claim_fence": fence, "claimed_until": until, "taken_over_at": since}
+    taken = review.model_copy(update=known)
     t.set_review(taken)
     return taken
 

@@ -10,6 +10,7 @@ from hitl.models import Decision, Intent, JsonObject, MailKind, Place, Review, R
 from hitl.ports import Transaction
 from hitl.reviews.answers import Said, decision_from, misfit, same_answer
 from hitl.reviews.opening import effect_fingerprint
+from hitl.reviews.takeover import mark_by_hand
 
 
 def decide(t: Transaction, review_id: str, said: Said, *, now: datetime) -> Decision:
@@ -92,6 +93,7 @@ def commit(
         raise refusal(lost, decision, now=judged_at) or ReviewClosed(review.id, lost.status)
     if decision.verdict is Verdict.DENY and review.name.place is Place.BEFORE:
         t.deny_effect(review.run_id, effect_fingerprint(review.proposal))
+    mark_by_hand(t, review, decision)
     t.append_audit(review.run_id, decided_entry("review.decided", review, decision, at=at))
     wake(t, review, decision, at=at)
 

@@ -9,6 +9,7 @@ from hitl.models import Decision, Intent, MailKind, Review, ReviewStatus
 from hitl.ports import Transaction
 from hitl.reviews.answers import Said, decision_from, same_answer
 from hitl.reviews.deciding import commit, end_intent, refuse, repeated
+from hitl.reviews.takeover import TAKEN_FOR
 
 HELD_AFTER_UNDO = timedelta(minutes=5)
 """How long an undone review stays with its reviewer."""
@@ -61,7 +62,8 @@ def undo(t: Transaction, review_id: str, *, by: str, now: datetime) -> Review:
     if now >= intent.commit_at:
         raise TooLateToUndo(review_id)
     end_intent(t, review, outcome="undone", at=now)
-    back = review.model_copy(update={"claimed_until": now + HELD_AFTER_UNDO})
+    lease = HELD_AFTER_UNDO if review.taken_over_at is None else TAKEN_FOR
+    back = review.model_copy(update={"claimed_until": now + lease})
     t.set_review(back)
     return back
 

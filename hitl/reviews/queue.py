@@ -1,18 +1,16 @@
 """The one service that the runtime, the web pages, the HTTP API and the command line call."""
 
 import logging
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import Future
 from datetime import datetime, timedelta
 
 from pydantic import JsonValue
 
-from hitl.audit import Finding, verify
 from hitl.ids import new_id
 from hitl.lifecycle import NO_ANSWER, NoAnswer
 from hitl.models import (
     Amendment,
-    AuditEvent,
     Decision,
     Intent,
     Mail,
@@ -22,24 +20,23 @@ from hitl.models import (
     ReviewRequest,
     ReviewStatus,
     RunRecord,
-    RunStatus,
     Verdict,
 )
 from hitl.ports import Clock, Store
-from hitl.reviews import claims, closing, deciding, intents, requests, stopping
+from hitl.reviews import claims, closing, deciding, intents, requests, stopping, takeover
 from hitl.reviews.answers import Said
 from hitl.reviews.clock import utcnow
-from hitl.reviews.timeline import RunTimeline, read_timeline
+from hitl.reviews.history import History
+from hitl.reviews.takeover import TAKEN_FOR
 
 _log = logging.getLogger(__name__)
 
-_PAGE = 500
 _BATCH = 100
 LEASE = timedelta(minutes=5)
 """How long a claim lives without being renewed."""
 
 
-class ReviewQueue:
+class ReviewQueue(History):
     """Reviews waiting for people, over a store.
 
     Every method commits before it returns. Refusals are `ReviewRefusal`s with a sentence and an
@@ -51,7 +48,7 @@ class ReviewQueue:
     """
 
     def __init__(self, store: Store, *, clock: Clock = utcnow) -> None:
-        self._store = store
+        super().__init__(store)
         self._clock = clock
 
     def pending(
@@ -266,6 +263,37 @@ class ReviewQueue:
         now = self._clock()
         self._store.write(lambda t: claims.release(t, review_id, by=by, fence=fence, now=now))
 
+    def take_over(
+        self, review_id: str, *, by: str, fence: str | None = None, lease: timedelta = TAKEN_FOR
+    ) -> Review:
+        """Do the work oneself: the review stays with `by` until it is decided or handed back.
+
+        Decide it with `remedy="takeover"` and the work as `answer`. Doing so at once needs no takeover.
+
+        Args:
+            review_id: The review.
+            by: Who takes over.
+            fence: The tab; None for a name of its own.
+            lease: How long it stays with them without a sign of life; the review's expiry stands.
+
+        Raises:
+            ReviewRefusal: Somebody else holds it, it is over, or nobody may take it over.
+        """
+        now = self._clock()
+        own = fence or new_id("by_hand", now)
+        return self._store.write(
+            lambda t: takeover.take_over(t, review_id, by=by, fence=own, now=now, lease=lease)
+        )
+
+    def hand_back(self, review_id: str, *, by: str) -> Review:
+        """Give back what one took over; it waits for anybody again.
+
+        Raises:
+            ClaimLost: Somebody else took it over.
+        """
+        now = self._clock()
+        return self._store.write(lambda t: takeover.hand_back(t, review_id, by=by, now=now))
+
     def cancel(self, review_id: str, *, by: str, reason: str) -> Review:
         """Close a pending review unanswered; nothing it proposed is committed.
 
@@ -324,43 +352,6 @@ class ReviewQueue:
             fired = [self._fire(timer, at) for timer in timers]
             changed += sum(map(_changed, timers, fired))
         return changed
-
-    def runs(
-        self,
-        *,
-        workflow: str | None = None,
-        status: Collection[RunStatus] = (),
-        limit: int = 50,
-        before: str | None = None,
-    ) -> list[RunRecord]:
-        """Return runs, newest first; `before` is the id of the last one already seen."""
-        return self._store.read(
-            lambda r: r.runs(workflow=workflow, status=status, limit=limit, before=before)
-        )
-
-    def run(self, run_id: str) -> RunRecord:
-        """Return the run."""
-        return self._store.read(lambda r: r.run(run_id))
-
-    def timeline(self, run_id: str) -> RunTimeline:
-        """Return everything that happened in a run."""
-        return self._store.read(lambda r: read_timeline(r, run_id))
-
-    def audit(
-        self, *, run_id: str | None = None, after: int = 0, limit: int = 100
-    ) -> list[AuditEvent]:
-        """Return events of the trail with `seq > after`, oldest first."""
-        return self._store.read(lambda r: r.audit(run_id=run_id, after=after, limit=limit))
-
-    def verify(self, run_id: str | None = None) -> Finding | None:
-        """Return the first broken event of a run's trail, or of the whole trail; None when whole."""
-        return verify(self._events(run_id))
-
-    def _events(self, run_id: str | None) -> Iterator[AuditEvent]:
-        after = 0
-        while page := self.audit(run_id=run_id, after=after, limit=_PAGE):
-            yield from page
-            after = page[-1].seq
 
     def _due_timers(self, at: datetime) -> list[Mail]:
         return self._store.read(lambda r: r.due_timers(now=at, limit=_BATCH))

@@ -74,7 +74,7 @@ class Workflow:
         self.notes: tuple[str, ...] = (*notes, *seam.notes(base, wiring))
         self.queue = ReviewQueue(wiring.store, clock=wiring.clock)
         saver = FencedSaver(wiring.store, serde=wiring.serde)
-        self._driver = Driver(wiring, saver)
+        self._driver = Driver(wiring, saver, seam.whole_of(base))
         gated = seam.instrument(base, wiring)
         gated.checkpointer = saver
         self.graph = guarded(gated, self._driver)

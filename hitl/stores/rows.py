@@ -176,7 +176,8 @@ class GateLogRow(Row, table=True):
     checkpoint_id: str
     review_id: str | None = None
     counts: bool = True
-    """Whether a person's verdict on its review is a label of the step: the winning rollout, no seed."""
+    """Whether a person's verdict on its review is a label of the step: the winning rollout, no seed,
+    no takeover without a reason."""
     committed_at: datetime | None = None
     undone_at: datetime | None = None
     superseded_by: str | None = None

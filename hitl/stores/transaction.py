@@ -217,7 +217,7 @@ class SqlTransaction(TrailWrites, SqlReader):
             shard=name.shard,
             checkpoint_id=row.checkpoint_id,
             review_id=row.review_id,
-            counts=row.winner and not row.is_seed,
+            counts=row.winner and row.is_label and not row.is_seed,
             committed_at=row.committed_at,
             undone_at=row.undone_at,
             superseded_by=row.superseded_by,

@@ -158,6 +158,12 @@
   };
 
   document.addEventListener("keydown", (e) => {
+    if (e.key === "Enter" && !e.isComposing && e.target.closest?.("#work")) {
+      // Work is handed in by its button or with Ctrl; a slip in a line of it hands nothing in.
+      if (e.ctrlKey || e.metaKey) $("#work").requestSubmit();
+      if (e.ctrlKey || e.metaKey || e.target.matches("input")) e.preventDefault();
+      return;
+    }
     if (e.isComposing || e.ctrlKey || e.metaKey || e.altKey || $("dialog[open]")) return;
     if (e.key === "Escape") { if (closeDeny()) e.preventDefault(); return; }
     if (e.repeat || isTyping(e)) return; // a held key counts once

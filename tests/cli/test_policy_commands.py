@@ -67,7 +67,7 @@ def test_as_json_it_is_the_policys_body_and_hash(hitl: Command) -> None:
     ("text", "problem"),
     [
         ("name: p\nreliabilty_below: 0.7\n", "Did you mean 'reliability_below'?"),
-        ("name: p\ncheckpoints: [{step: pay, on_deny: [takeover]}]\n", "is not built"),
+        ("name: p\ncheckpoints: [{step: pay, autonomy: earned}]\n", "is not built"),
         ("name: p\ncheckpoints: [{step: pay, confidence_below: 1.5}]\n", "confidence_below"),
         ("name: p\ncheckpoints: [{step: pay, rule: 'no.such:thing'}]\n", "no.such"),
         ("name: [\n", "line"),

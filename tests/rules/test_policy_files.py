@@ -100,7 +100,7 @@ def test_what_does_not_say_a_policy_is_answered_with_a_sentence(text: str, sente
     [
         "name: p\nautonomy: earned",
         "name: p\ncheckpoints: [{step: a, tags: [effect]}]",
-        "name: p\ncheckpoints: [{step: a, on_deny: [takeover]}]",
+        "name: p\ncheckpoints: [{step: a, autonomy: earned}]",
     ],
 )
 def test_a_feature_that_is_not_built_is_refused_at_load(text: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hitl.errors import ConfigurationError, NotBuilt, UnknownStep
+from hitl.errors import ConfigurationError, UnknownStep
 from hitl.models import JsonObject, Place
 from hitl.policy import (
     Answer,
@@ -178,21 +178,28 @@ def test_a_function_that_cannot_be_found_is_refused(named: str, sentence: str, k
     assert sentence in str(refused.value)
 
 
-NOT_BUILT = [
-    (Checkpoint("a", on_deny=[Takeover()]), "Takeover in checkpoint 'a'"),
-    (Checkpoint("a", on_expiry=Takeover()), "Takeover in checkpoint 'a'"),
-]
-
-
-@pytest.mark.parametrize(("checkpoint", "feature"), NOT_BUILT)
-def test_a_feature_that_is_not_built_is_refused_never_ignored(
-    checkpoint: Checkpoint, feature: str
+@pytest.mark.parametrize(
+    ("rung", "place", "sentence"),
+    [
+        ({"scope": "run", "then": "go_on"}, "on_deny", "nothing of it can go on"),
+        ({"scope": "all"}, "on_deny", "scope is 'all'; it is 'step' or 'run'"),
+        ({"then": "stop"}, "on_deny", "then is 'stop'; it is 'go_on' or 'close'"),
+        ({}, "on_expiry", "nobody is there to take over"),
+    ],
+)
+def test_a_takeover_that_makes_no_sense_is_refused(
+    rung: dict[str, str], place: str, sentence: str
 ) -> None:
-    policy = EscalationPolicy("p", checkpoints=[checkpoint])
+    written = {"takeover": rung}
+    body = {"step": "a", place: [written] if place == "on_deny" else written}
 
-    with pytest.raises(NotBuilt) as at_wrap:
-        policy.check(["a", "*/send_*"])
-    with pytest.raises(NotBuilt):
-        EscalationPolicy.from_yaml(policy.to_yaml())
+    with pytest.raises(ConfigurationError, match=sentence):
+        EscalationPolicy.from_body({"name": "p", "checkpoints": [body]})
 
-    assert str(at_wrap.value) == (f"{feature} is not built in this version of hitl; leave it out.")
+
+def test_a_run_is_not_closed_after_a_step_of_a_child_graph() -> None:
+    policy = EscalationPolicy("p", checkpoints=[Checkpoint("*", on_deny=[Takeover(then="close")])])
+
+    policy.check(["a", "b"])
+    with pytest.raises(ConfigurationError, match="step 'mid/a', which is inside a child graph"):
+        policy.check(["mid", "mid/a"])

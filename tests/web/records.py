@@ -30,6 +30,7 @@ from hitl.models import (
     StoredProposal,
     TriggerFired,
     Vouched,
+    Workspace,
 )
 from hitl.ports import Store, Transaction
 from hitl.reviews import ReviewQueue, open_review, proposal_hash
@@ -42,6 +43,21 @@ AMOUNT: JsonObject = {
     "required": ["amount"],
     "additionalProperties": False,
 }
+WORK = Workspace(
+    answer_schema={
+        "type": "object",
+        "properties": {
+            "amount": {"title": "Amount", "type": "number", "default": None},
+            "payee": {"title": "Payee", "type": "string", "default": None},
+            "log": {"title": "Log", "type": "array", "items": {"type": "string"}, "default": None},
+        },
+        "additionalProperties": False,
+        "title": "Answer",
+    },
+    values={"payee": "Alba Components", "log": ["read"]},
+    appends=("log",),
+    missing=("amount",),
+)
 RUNGS = (
     RungOffer(kind=RemedyKind.RETRY, label="Retry, 2 left"),
     RungOffer(kind=RemedyKind.ANSWER, label="I give the answer"),
@@ -119,6 +135,7 @@ def make_presentation(**changes: Any) -> Presentation:
         "reliability_now": 0.5598,
         "reliability_floor": 0.70,
         "answer_schema": AMOUNT,
+        "workspace": WORK,
     }
     return Presentation(**(facts | changes))
 

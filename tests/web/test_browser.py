@@ -185,16 +185,36 @@ def test_d_d_denies_with_the_first_rung(site: Site) -> None:
     assert (said.verdict, said.remedy, said.reasons) == (Verdict.DENY, "retry", ())
 
 
-def test_d_2_t_enter_denies_with_a_reason_and_takes_over(site: Site) -> None:
+def test_d_2_t_enter_takes_over_and_the_work_is_handed_in_by_key(site: Site) -> None:
     page = site.page("/reviews/rev_1")
 
     for key in ("d", "2", "t", "Enter"):
         page.keyboard.press(key)
+    page.wait_for_url("**/reviews/rev_1/takeover")
+    page.wait_for_function("document.activeElement.textContent.startsWith('Your turn')")
+    assert site.said() is None
+    assert site.desk.queue.get("rev_1").taken_over_at is not None
+    assert page.locator("input[value='Wrong payee']").is_checked()
+    assert page.locator("[name='work.payee']").input_value() == "Alba Components"
+    page.wait_for_timeout(ARMED)
+
+    page.locator("[name='work.amount']").fill("1201.4")
+    page.keyboard.press("Enter")
+    assert site.said() is None
+    page.keyboard.press("Control+Enter")
     page.wait_for_url("**/reviews/rev_2")
 
     said = site.said()
     assert said is not None
     assert (said.remedy, said.reasons) == ("takeover", ("Wrong payee",))
+    assert said.answer == {"amount": 1201.4}
+
+    page.keyboard.press("z")
+    page.wait_for_url("**/reviews/rev_1/takeover")
+    assert page.locator("[name='work.amount']").input_value() == "1201.4"
+    page.keyboard.press("b")
+    page.wait_for_url("**/reviews/rev_1")
+    assert site.desk.queue.get("rev_1").taken_over_at is None
 
 
 def test_deny_with_an_answer_typed_into_the_schemas_form(site: Site) -> None:
@@ -506,10 +526,13 @@ def test_without_javascript_deny_with_a_reason_and_undo_work(site: Site) -> None
     page.locator("input[value='Wrong payee']").check()
     page.locator("input[value='takeover']").check()
     page.locator(".send").click()
+    page.locator("[name='work.payee']").fill("Alba Components SRL")
+    page.get_by_role("button", name="Hand in").click()
     assert page.url.endswith("/reviews/rev_2?undo=rev_1")
 
     said = site.said()
     assert said is not None
+    assert said.answer == {"payee": "Alba Components SRL"}
     assert (said.remedy, said.reasons) == ("takeover", ("Wrong payee",))
     page.get_by_role("button", name="Undo").click()
     assert site.said() is None
@@ -557,6 +580,8 @@ VIEWS: dict[str, tuple[str, tuple[str, ...]]] = {
     "closed": ("/queue?status=executed", ()),
     "review": ("/reviews/rev_1", ()),
     "deny": ("/reviews/rev_1", ("d", "g")),
+    "workspace": ("/reviews/rev_3/takeover", ()),
+    "not taken": ("/reviews/rev_1/takeover", ()),
     "spot check": ("/reviews/rev_s", ()),
     "decided": ("/reviews/rev_d", ()),
     "run": ("/runs/run_1", ()),
@@ -575,6 +600,7 @@ def full(site: Site) -> Site:
     site.desk.queue.decide(
         "rev_d", "deny", by="ana", proposal_hash=decided.proposal_hash, reasons=["Wrong digit"]
     )
+    site.desk.queue.take_over("rev_3", by="you")
     return site
 
 

@@ -71,14 +71,14 @@ def test_deny_with_a_reason_and_a_rung(client: TestClient, desk: Desk) -> None:
         client.get("/reviews/rev_1").text,
         "deny",
         reasons=["Wrong digit", "Unreadable"],
-        remedy="takeover",
+        remedy="rollback",
     )
 
     intent = desk.queue.intent("rev_1")
     assert intent is not None
     assert intent.decision.verdict is Verdict.DENY
     assert intent.decision.reasons == ("Wrong digit", "Unreadable")
-    assert intent.decision.remedy == "takeover"
+    assert intent.decision.remedy == "rollback"
 
 
 def test_a_refusal_is_a_whole_page_with_its_status_and_what_was_typed(

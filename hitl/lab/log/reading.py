@@ -8,6 +8,7 @@ from hitl.models import (
     Decision,
     GateRow,
     Place,
+    RemedyKind,
     Review,
     ReviewStatus,
     RunRecord,
@@ -146,6 +147,8 @@ def _review_columns(review: Review | None, not_wrong: Collection[str]) -> dict[s
 def _wrong(decision: Decision, not_wrong: Collection[str]) -> float | None:
     if decision.verdict is Verdict.APPROVE:
         return 0.0
+    if decision.remedy is RemedyKind.TAKEOVER and not decision.reasons:
+        return None  # who does it themselves has not said that it was wrong
     meant = [reason for reason in decision.reasons if reason not in not_wrong]
     return 1.0 if meant or not decision.reasons else None
 
