@@ -19,7 +19,7 @@ from langgraph.constants import END
 from langgraph.pregel import Pregel
 
 from hitl.audit import entry
-from hitl.graph.lg import HAND, with_hand
+from hitl.graph.lg import shallow_copy, writing_node
 from hitl.graph.rollback import stopped
 from hitl.graph.saver import TURN_KEY, FencedSaver
 from hitl.graph.session import Session, executed
@@ -29,6 +29,9 @@ from hitl.models import JsonObject, MailKind, Review
 from hitl.ports import Transaction
 from hitl.reviews import supersede
 
+HAND = "__hitl_hand__"
+"""A node of no graph: what a person writes into a run's state is written under this name. Unlike an
+update in the name of a step it starts no other one."""
 _MOST_CLEARED = 100
 """Supersteps that may hang on one another's ends; more is a graph that starts itself again."""
 
@@ -130,7 +133,9 @@ def _write(
     update: Any,
 ) -> None:
     by_field = update if not whole.form.is_value else {_value_channel(graph): update}
-    hands = with_hand(graph, by_field, gathered)
+    hands = shallow_copy(graph)
+    hands.checkpointer = gathered
+    hands.nodes[HAND] = writing_node(by_field)
     config: RunnableConfig = {"configurable": {"thread_id": run_id}}
     hands.update_state(config, None, as_node=END)  # what finished beside it stays
     if by_field:

@@ -41,9 +41,6 @@ ABOVE_KEY = "__hitl_above"
 SHARD_KEY = "__hitl_shard"
 """Which task of a fan-out the child graph is."""
 
-HAND = "__hitl_hand__"
-"""A node of no graph: what a person writes into a run's state is written under this name."""
-
 STRIDE = 1000
 """Attempt k of a child graph runs in subgraph namespaces from k * STRIDE on."""
 
@@ -333,23 +330,10 @@ def visible_nodes(graph: Pregel[Any, Any, Any, Any]) -> Iterator[tuple[str, Preg
             yield name, node
 
 
-def with_hand(
-    graph: Pregel[Any, Any, Any, Any], update: Mapping[str, Any], saver: Any
-) -> Pregel[Any, Any, Any, Any]:
-    """Return a copy of a graph, on another saver, that can be updated as the node `HAND`.
-
-    That node leads nowhere: unlike an update in the name of a step it starts no other one.
-
-    Args:
-        graph: A compiled graph.
-        update: What the node writes, by channel.
-        saver: Where the copy keeps its snapshots.
-    """
-    new = shallow_copy(graph)
-    new.checkpointer = saver
+def writing_node(update: Mapping[str, Any]) -> PregelNode:
+    """Return a node that nothing starts and that writes `update`, by channel."""
     entries = [ChannelWriteEntry(channel, value) for channel, value in update.items()]
-    new.nodes[HAND] = PregelNode(channels=[], triggers=[], writers=[ChannelWrite(entries)])
-    return new
+    return PregelNode(channels=[], triggers=[], writers=[ChannelWrite(entries)])
 
 
 class StandingChannel(BinaryOperatorAggregate):  # type: ignore[type-arg]
