@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from hitl.cli import auditing, laboratory
+from hitl.cli import auditing, debugging, laboratory
 from hitl.cli.options import DEFAULT_STORE, Json, Limit, StoreUrl
 from hitl.errors import ConfigurationError, HitlError
 
@@ -23,11 +23,14 @@ app = typer.Typer(
 policy = typer.Typer(help="Escalation policies: when a person is asked.", no_args_is_help=True)
 db = typer.Typer(help="The database of a store.", no_args_is_help=True)
 audit = typer.Typer(help="The trail of everything that was decided.", no_args_is_help=True)
+debug = typer.Typer(help="What only tests of an installation need.", no_args_is_help=True)
 auditing.register(audit)
+debugging.register(debug)
 laboratory.register(policy)
 app.add_typer(policy, name="policy")
 app.add_typer(db, name="db")
 app.add_typer(audit, name="audit")
+app.add_typer(debug, name="debug")
 
 
 @app.callback(invoke_without_command=True)

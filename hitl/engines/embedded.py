@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from hitl.engines.watch import Watch
 from hitl.errors import LeaseLost
+from hitl.failpoints import reach
 from hitl.ports import Clock, Store
 
 _log = logging.getLogger(__name__)
@@ -82,6 +83,7 @@ class EmbeddedEngine:
         self._unsubscribe()
         self._wake.set()
         self._timers_due.set()
+        reach("shutdown.draining")
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         if not self._watch.drained(timeout=max(0.0, deadline - time.monotonic())):

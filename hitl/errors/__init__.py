@@ -13,6 +13,7 @@ The hierarchy:
     - StoreUnavailable
     - NewerDatabase
     - StoreInUse
+    - StoreFailed
   + ReviewRefusal
     - AlreadyDecided
     - ReviewClosed
@@ -37,6 +38,7 @@ The hierarchy:
   + UpkeepRefused
   + TrailBroken
   + SnapshotRefused
+  + InjectedFault
   + EvidenceRefusal
     - UnusableColumn
     - NotIdentifiable
@@ -64,6 +66,7 @@ from hitl.errors.refusals import (
 from hitl.errors.sentences import (
     ConfigurationError,
     HitlError,
+    InjectedFault,
     InvalidQuestion,
     InvalidReport,
     LeaseLost,
@@ -81,6 +84,7 @@ from hitl.errors.sentences import (
     RunStopped,
     ServerUnreachable,
     StoreError,
+    StoreFailed,
     StoreInUse,
     StoreUnavailable,
     UnknownStep,
@@ -94,6 +98,7 @@ __all__ = [
     "DecisionIdReused",
     "EvidenceRefusal",
     "HitlError",
+    "InjectedFault",
     "InvalidAnswer",
     "InvalidQuestion",
     "InvalidReport",
@@ -119,6 +124,7 @@ __all__ = [
     "ServerUnreachable",
     "SnapshotRefused",
     "StoreError",
+    "StoreFailed",
     "StoreInUse",
     "StoreUnavailable",
     "TooFewLabels",

@@ -93,6 +93,10 @@ class NewerDatabase(StoreError):
         )
 
 
+class StoreFailed(StoreError):
+    """The database could not do it now: its disk is full, it is locked. The same may work later."""
+
+
 class StoreInUse(StoreError):
     """Another process holds the only writing connection of this SQLite database."""
 
@@ -213,3 +217,18 @@ class RunRefusal(HitlError):
     def __init__(self, run_id: str, sentence: str) -> None:
         self.run_id = run_id
         super().__init__(f"Run {run_id!r} {sentence}")
+
+
+class InjectedFault(HitlError):
+    """A test made this process fail at a named place; see `hitl debug failpoints`.
+
+    Attributes:
+        failpoint: The place.
+    """
+
+    def __init__(self, failpoint: str) -> None:
+        self.failpoint = failpoint
+        super().__init__(
+            f"Failpoint {failpoint!r} was reached, and HITL_FAILPOINT says to fail there. Unset it and"
+            " try again."
+        )

@@ -18,16 +18,18 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.types import StateSnapshot
 
 from hitl.audit import entry
-from hitl.errors import ResumeRefused, RunBusy, SnapshotRefused
+from hitl.errors import HitlError, ResumeRefused, RunBusy, SnapshotRefused, StoreFailed
+from hitl.failpoints import reach
 from hitl.graph import questions
 from hitl.graph.completing import complete
 from hitl.graph.done import is_of_the_end, waits_at_the_end
+from hitl.graph.endings import failed, halted, lost, moved
 from hitl.graph.leases import Leases, owner
 from hitl.graph.lg import CHANNEL, EPOCH_KEY, SESSION_KEY, with_configurable
 from hitl.graph.rollback import find_target, roll_back
 from hitl.graph.saver import TURN_KEY, FencedSaver
 from hitl.graph.session import Session, Wiring
-from hitl.graph.signals import CompleteRun, Halt, Leaving, NeedsAttention, RollBack
+from hitl.graph.signals import CompleteRun, Halt, Leaving, RollBack
 from hitl.graph.stopping import stopped_instead
 from hitl.graph.takeover import Whole
 from hitl.graph.task import turn_standing
@@ -110,7 +112,12 @@ class Driver:
         epoch = self.claim(run_id, wait=wait)
         if epoch is None:
             raise RunBusy(run_id)
-        return self.taken(run_id, epoch, config)
+        try:
+            reach("resume.after_claim_before_invoke")
+            return self.taken(run_id, epoch, config)
+        except BaseException:
+            self._let_go(run_id, epoch)
+            raise
 
     def taken(self, run_id: str, epoch: int, config: RunnableConfig) -> Advance:
         """Return the advance of a run that was just claimed under `epoch`."""
@@ -157,7 +164,10 @@ class Driver:
         await asyncio.to_thread(self._conclude, advance)
 
     def _broke(self, advance: Advance, error: BaseException) -> None:
-        """Record an error as the run's end; not one that came of the interpreter going down."""
+        """Record an error as the run's end; not one of the store, or of the interpreter going down."""
+        if isinstance(error, StoreFailed):
+            self._let_go(advance.session.run.id, advance.session.epoch)
+            return  # nothing says that a step failed: the orders stand, and the run is advanced again
         if self.leaving.is_set() and isinstance(error, RuntimeError):
             self.give_back(advance)
             raise Leaving from error
@@ -166,8 +176,15 @@ class Driver:
 
     def give_back(self, advance: Advance) -> None:
         """Let the run go without recording an end: the caller went away, or was refused."""
-        self.leases.let_go(advance.session.run.id)
-        self.store.write(lambda t: t.release_run(advance.session.run.id, advance.session.epoch))
+        run_id, epoch = advance.session.run.id, advance.session.epoch
+        self.leases.let_go(run_id)
+        self.store.write(lambda t: t.release_run(run_id, epoch))
+
+    def _let_go(self, run_id: str, epoch: int) -> None:
+        """Give a run back after a failure; if that fails too, its lease runs out."""
+        self.leases.let_go(run_id)
+        with contextlib.suppress(HitlError):
+            self.store.write(lambda t: t.release_run(run_id, epoch))
 
     def saw_input(self, session: Session) -> bool:
         """Return whether a snapshot holds the input of the run's latest turn."""
@@ -229,10 +246,18 @@ class Driver:
 
     def _conclude(self, advance: Advance) -> None:
         try:
+            self._end(advance)
+        except BaseException:
+            # what cannot be recorded now is advanced again: the lease must not be renewed for ever
+            self._let_go(advance.session.run.id, advance.session.epoch)
+            raise
+
+    def _end(self, advance: Advance) -> None:
+        try:
             self._check_end(advance)
             if self._goes_again(advance):
                 return
-            ended = _halted(advance.halted) or _failed(advance.error) or self._parked(advance)
+            ended = halted(advance.halted) or failed(advance.error) or self._parked(advance)
         except SnapshotRefused as refused:
             ended = RunStatus.NEEDS_ATTENTION, str(refused), None
         self._record(advance.session, advance, *ended)
@@ -308,7 +333,7 @@ class Driver:
             return RunStatus.WAITING, "", snapshot
         left = self.store.read(lambda r: r.open_proposals(advance.session.run.id))
         if left:
-            return RunStatus.NEEDS_ATTENTION, _lost(left[0].name.step, left[0].review_id), snapshot
+            return RunStatus.NEEDS_ATTENTION, lost(left[0].name.step, left[0].review_id), snapshot
         return RunStatus.DONE, nothing_stood(advance.session.wiring.policy), snapshot
 
     def _record(
@@ -323,6 +348,9 @@ class Driver:
         standing = self._reliability(session)
         asked = list(questions.pending(snapshot)) if snapshot is not None else []
         self.leases.let_go(session.run.id)
+        if asked:
+            reach("interrupt.after_checkpoint_before_request_row")
+        reach("resume.after_invoke_before_mark")
 
         def work(t: Transaction) -> None:
             t.check_epoch(session.run.id, session.epoch)
@@ -336,7 +364,7 @@ class Driver:
             )
             t.set_run(ended)
             if stands is not run.status:
-                t.append_audit(run.id, _moved(ended, now))
+                t.append_audit(run.id, moved(ended, now))
             t.finish_mail([m.id for m in advance.mail])
             t.release_run(run.id, session.epoch)
 
@@ -362,38 +390,3 @@ def _root(run_id: str) -> RunnableConfig:
 
 def _not_bound(config: RunnableConfig) -> StateSnapshot:
     raise RuntimeError("The driver has no graph yet.")
-
-
-def _halted(halt: Halt | None) -> tuple[RunStatus, str, None] | None:
-    if halt is None:
-        return None
-    attention = isinstance(halt, NeedsAttention)
-    return RunStatus.NEEDS_ATTENTION if attention else RunStatus.STOPPED, halt.sentence, None
-
-
-def _failed(error: BaseException | None) -> tuple[RunStatus, str, None] | None:
-    if error is None:
-        return None
-    if isinstance(error, SnapshotRefused):
-        return RunStatus.NEEDS_ATTENTION, str(error), None
-    said = str(error) or type(error).__name__
-    return RunStatus.FAILED, f"{type(error).__name__}: {said}"[:2000], None
-
-
-def _lost(step: str, review_id: str) -> str:
-    return (
-        f"The workflow ended, but step {step!r} of review {review_id!r} was never committed: it is not"
-        " in the workflow any more, or the run was changed. Restart the run or stop it."
-    )
-
-
-def _moved(run: RunRecord, now: Any) -> Any:
-    return entry(
-        f"run.{run.status.value}",
-        at=now,
-        actor="engine",
-        run_id=run.id,
-        subject=run.id,
-        reason=run.reason,
-        reliability=run.reliability,
-    )

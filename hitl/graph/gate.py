@@ -10,6 +10,7 @@ from typing import Any
 from langchain_core.runnables import Runnable, RunnableConfig
 from langgraph.errors import ParentCommand
 
+from hitl.failpoints import reach
 from hitl.graph.ask import question
 from hitl.graph.assess import assess
 from hitl.graph.bodies import Asks, aperform, first_body, perform
@@ -58,12 +59,14 @@ def gate_steps(task: GatedTask) -> Protocol:
         task.state = before.value
         # Written as well when the step fails and its error handler acts: an effect may have happened.
         task.session.stage(task.commits_as, Staged(task.facts.checkpoint_ns, before.work))
+        reach("effect.before_call")
     if spec.after:
         after = yield from _after(task)
         return _commit(task, [after] if before is None else [before.without_write(), after])
     ask, _ = first_body(Attempt.of(task, Place.BEFORE), task.state)
     ran = task.with_handoff((yield from to_its_end(ask)))
     assert before is not None  # noqa: S101 - a gated step has a gate
+    reach("effect.after_call_before_record")
     return _commit(task, [before.with_result(ran, ask.current.said.cost)])
 
 
@@ -102,6 +105,8 @@ def _single(attempt: Attempt, answers: int) -> Generator[Asks, Any, tuple[Picked
     """Run the body, again where it is in doubt; return what came of it, and the answers it used."""
     ask, asked = first_body(attempt, input_for(attempt))
     ran = attempt.task.with_handoff((yield from to_its_end(ask)))
+    if attempt.task.spec.before:
+        reach("effect.after_call_before_record")
     view, said = view_of_writes(ran.value), ask.current.said
     found = assess(attempt, *view, ran=ran, said=said)
     first = first_try(ran, said, view)

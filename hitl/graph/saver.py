@@ -24,8 +24,10 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.sqlite import SqliteSaver
 
 from hitl.errors import LeaseLost
+from hitl.failpoints import reach
 from hitl.graph.growth import is_measured, watch_growth
 from hitl.graph.lg import EPOCH_KEY, ERROR, ERROR_SOURCE_NODE, INTERRUPT, RESUME, SESSION_KEY
+from hitl.graph.session import Session
 from hitl.ports import Store, Transaction
 
 T = TypeVar("T")
@@ -230,6 +232,8 @@ class FencedSaver(SqliteSaver):
         task_path: str,
     ) -> Any:
         channels = {channel for channel, _ in writes}
+        if INTERRUPT in channels:
+            reach("interrupt.before_checkpoint")
         session = config["configurable"].get(SESSION_KEY)
         kept = list(writes)
         if ERROR in channels and ERROR_SOURCE_NODE not in channels:
@@ -242,7 +246,11 @@ class FencedSaver(SqliteSaver):
             if session is not None:
                 session.committing(t, task_id, channels)
 
-        return self._writing(config, work)
+        if session is None:
+            return self._writing(config, work)
+        written = self._writing(config, _noticing(session, work))
+        written.add_done_callback(lambda done: _tear(session) if done.exception() else None)
+        return written
 
     def put_writes(
         self,
@@ -275,6 +283,23 @@ class FencedSaver(SqliteSaver):
     async def adelete_thread(self, thread_id: str) -> None:
         """See `delete_thread`."""
         await asyncio.to_thread(self.delete_thread, thread_id)
+
+
+def _noticing(session: Session, work: Callable[[Transaction], T]) -> Callable[[Transaction], T]:
+    """Return `work`, the session told when it raises: a snapshot may follow in the same commit."""
+
+    def noticing(t: Transaction) -> T:
+        try:
+            return work(t)
+        except BaseException:
+            _tear(session)
+            raise
+
+    return noticing
+
+
+def _tear(session: Session) -> None:
+    session.torn = True
 
 
 def _with_turn(metadata: CheckpointMetadata, turn: int) -> CheckpointMetadata:

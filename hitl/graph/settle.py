@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hitl.audit import entry
+from hitl.failpoints import reach
 from hitl.graph.answers import in_place_of
 from hitl.graph.ask import VIEW_TYPE, spot_check
 from hitl.graph.assess import Assessment, thawed_write
@@ -215,6 +216,7 @@ def _verified(
             review.run_id,
             _entry("step.committed", review, at=now, blob_sha256=review.proposal.blob_sha256),
         )
+        reach("effect.before_commit")
 
     return (work, executed(review.id))
 

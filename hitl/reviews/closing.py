@@ -4,6 +4,7 @@ from datetime import datetime
 
 from hitl.audit import entry
 from hitl.errors import NotAllowed, NotFound
+from hitl.failpoints import reach
 from hitl.ids import new_id
 from hitl.lifecycle import AGENT_PREFIX, POLICY_ACTOR, closed, expired, moved
 from hitl.models import (
@@ -35,9 +36,10 @@ def fire(t: Transaction, timer: Mail, *, now: datetime) -> bool:
         review = t.review(str(timer.payload["review_id"]))
     except NotFound:
         return False
-    if timer.kind is MailKind.COMMIT:
-        return commit_due(t, review, now=now)
-    return _expire(t, review, now=now)
+    act = commit_due if timer.kind is MailKind.COMMIT else _expire
+    changed = act(t, review, now=now)
+    reach("timer.fired_before_mark")
+    return changed
 
 
 def cancel(t: Transaction, review_id: str, *, by: str, reason: str, now: datetime) -> Review:
@@ -122,6 +124,7 @@ def add_outcome(t: Transaction, outcome: Outcome, *, by: str) -> Outcome:
         good=outcome.good,
     )
     t.append_audit(run.id, body)
+    reach("feedback.before_commit")
     return outcome
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from hitl.audit import entry
 from hitl.canonical import content_hash
 from hitl.errors import AlreadyDecided, DecisionIdReused, ReviewClosed
+from hitl.failpoints import reach
 from hitl.lifecycle import not_allowed, refusal
 from hitl.models import Decision, Intent, JsonObject, MailKind, Place, Review, RunStatus, Verdict
 from hitl.ports import Transaction
@@ -94,8 +95,10 @@ def commit(
     if decision.verdict is Verdict.DENY and review.name.place is Place.BEFORE:
         t.deny_effect(review.run_id, effect_fingerprint(review.proposal))
     mark_by_hand(t, review, decision)
+    reach("decide.after_update_before_audit")
     t.append_audit(review.run_id, decided_entry("review.decided", review, decision, at=at))
     wake(t, review, decision, at=at)
+    reach("decide.before_commit")
 
 
 def record_decision(t: Transaction, review: Review, decision: Decision, *, at: datetime) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from pydantic import JsonValue
 
+from hitl.failpoints import reach
 from hitl.ids import new_id
 from hitl.lifecycle import NO_ANSWER, NoAnswer
 from hitl.models import (
@@ -154,7 +155,9 @@ class ReviewQueue(History):
             fence=fence,
         )
         now = self._clock()
-        return self._store.write(lambda t: deciding.decide(t, review_id, said, now=now))
+        decision = self._store.write(lambda t: deciding.decide(t, review_id, said, now=now))
+        reach("decide.after_commit_before_ack")
+        return decision
 
     def intend(
         self,
@@ -220,7 +223,9 @@ class ReviewQueue(History):
             RequestRefused: It cannot be put before a person, or the key came with another request.
         """
         now = self._clock()
-        return self._store.write(lambda t: requests.request_review(t, request, key=key, now=now))
+        opened = self._store.write(lambda t: requests.request_review(t, request, key=key, now=now))
+        reach("request.after_commit_before_ack")
+        return opened
 
     def amend(self, review_id: str, amendment: Amendment) -> Review:
         """Put other arguments before the reviewer of a program's request; what was answered is void.
@@ -357,6 +362,7 @@ class ReviewQueue(History):
         return self._store.read(lambda r: r.due_timers(now=at, limit=_BATCH))
 
     def _fire(self, timer: Mail, at: datetime) -> "Future[bool]":
+        reach("timer.claimed_before_fire")
         return self._store.submit(lambda t: closing.fire(t, timer, now=at))
 
 

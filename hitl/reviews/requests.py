@@ -10,6 +10,7 @@ from datetime import datetime
 from hitl.audit import entry
 from hitl.canonical import canonical_json, content_hash, sha256_hex
 from hitl.errors import ConfigurationError, NotAllowed, RequestRefused, ReviewRefusal
+from hitl.failpoints import reach
 from hitl.ids import new_id
 from hitl.lifecycle import POLICY_ACTOR, closed, expired
 from hitl.models import (
@@ -74,7 +75,9 @@ def request_review(
     t.add_run(run, None)
     review = _review(run, request, review_id, now)
     stored = _stored(review, new_id("gate", now))
-    return open_review(t, review, stored, _gate(run, review, request, stored), now=now), True
+    opened = open_review(t, review, stored, _gate(run, review, request, stored), now=now)
+    reach("request.before_commit")
+    return opened, True
 
 
 def amend(t: Transaction, review_id: str, amendment: Amendment, *, now: datetime) -> Review:

@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import TypeVar
 
+from hitl import failpoints
 from hitl.errors import StoreError, StoreUnavailable
 from hitl.ports import Clock, Reader, Transaction
 from hitl.stores import sqlite_open
@@ -49,6 +50,7 @@ class SqliteStore:
             StoreInUse: Another process writes it.
             NewerDatabase: A later version of hitl wrote it.
         """
+        failpoints.armed()  # said here, and not in the middle of a run
         sqlite_open.refuse_old_sqlite(url)
         self.url = url
         self._pid = os.getpid()

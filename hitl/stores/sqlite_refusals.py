@@ -4,7 +4,7 @@ import sqlite3
 
 from sqlalchemy.exc import DBAPIError
 
-from hitl.errors import StoreError
+from hitl.errors import StoreError, StoreFailed
 
 _SENTENCES = {
     "disk is full": "its disk is full. Make room and try again.",
@@ -27,6 +27,13 @@ def refusal(problem: BaseException, url: str) -> BaseException:
     said = str(problem.orig) if isinstance(problem, DBAPIError) else str(problem)
     known = [sentence for words, sentence in _SENTENCES.items() if words in said]
     why = known[0] if known else f"{said}."
-    told = StoreError(f"The database {url!r} did not do it, and nothing was written: {why}")
+    kind = StoreFailed if _may_pass(problem) else StoreError
+    told = kind(f"The database {url!r} did not do it, and nothing was written: {why}")
     told.__cause__ = problem
     return told
+
+
+def _may_pass(problem: BaseException) -> bool:
+    """Return whether the same may work later: the disk or a lock stood in the way."""
+    cause = problem.orig if isinstance(problem, DBAPIError) else problem
+    return isinstance(cause, sqlite3.OperationalError)

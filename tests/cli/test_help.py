@@ -24,6 +24,7 @@ COMMANDS = {
     "audit verify": ("--store", "--file", "--run", "--head", "--json"),
     "audit export": ("FILE", "--store", "--run", "--json"),
     "audit head": ("FILE", "--store", "--json"),
+    "debug failpoints": ("--json",),
 }
 CPU_SECONDS = 0.4
 HEAVY = "langgraph langchain_core pydantic sqlalchemy fastapi jinja2 httpx rich numpy sklearn"
