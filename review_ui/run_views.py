@@ -188,8 +188,8 @@ def _spot_check(step: TimelineStep) -> str:
 
 
 def _event(event: AuditEvent) -> EventLine:
-    body = event.body
-    known = {"at", "actor", "action", "run_id", "subject"}
+    body = event.told
+    known = {"at", "actor", "action", "run_id", "subject", "salt", "personal_sha256"}
     rest = {k: v for k, v in body.items() if k not in known and v not in (None, [], "")}
     return EventLine(
         seq=event.chain_seq,

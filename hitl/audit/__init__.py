@@ -12,11 +12,15 @@ from hitl.audit.chain import (
     verify,
 )
 from hitl.audit.heads import NO_EVENTS, Head, Heads, SealedHead, signed_bytes
+from hitl.audit.personal import DIGEST, PERSONAL, SALT, belongs, parted
 from hitl.audit.signing import Signer, Verifier, new_key
 
 __all__ = [
+    "DIGEST",
     "GENESIS",
     "NO_EVENTS",
+    "PERSONAL",
+    "SALT",
     "Finding",
     "Head",
     "Heads",
@@ -25,11 +29,13 @@ __all__ = [
     "Signer",
     "TrailLine",
     "Verifier",
+    "belongs",
     "canonical_event",
     "entry",
     "fits",
     "link",
     "new_key",
+    "parted",
     "signed_bytes",
     "verify",
 ]

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 from pydantic import JsonValue
 from pydantic_core import from_json
 
+from hitl.audit.personal import DIGEST, belongs
 from hitl.canonical import canonical_json, sha256_hex
 from hitl.models import JsonObject, Record
 
@@ -70,6 +71,8 @@ class TrailLine(NamedTuple):
     prev: str
     hash: str
     text: str
+    personal: str | None = None
+    """What it says about people, as text; None for nothing, or when it was erased."""
 
     @property
     def body(self) -> dict[str, Any]:
@@ -172,12 +175,22 @@ def verify(events: Iterable[Linked]) -> Finding | None:
 
 def fits(event: Linked) -> bool:
     """Return whether an event's hash is that of its content."""
+    personal = event.personal if isinstance(event, TrailLine) else None
     if isinstance(event, TrailLine) and event.hash == _framed(event.text, event):
-        return True  # the text is canonical already: it is what was hashed
+        # the text is canonical already: it is what was hashed
+        return personal is None or _is_of(personal, event.text)
     try:
-        return event.hash == link(event.prev, event.chain_seq, event.body)
+        chained = event.hash == link(event.prev, event.chain_seq, event.body)
+        return chained and (personal is None or belongs(from_json(personal), event.body))
     except ValueError:
         return False
+
+
+def _is_of(personal: str, text: str) -> bool:
+    """Whether what stands apart is what the event was written with; both are canonical text."""
+    if f'"{DIGEST}":"{sha256_hex(personal.encode())}"' in text:
+        return True
+    return belongs(from_json(personal), from_json(text))
 
 
 def _framed(body: str, event: Linked) -> str:

@@ -14,6 +14,7 @@ def register(audit: typer.Typer) -> None:
     audit.command("export")(audit_export)
     audit.command("head")(audit_head)
     audit.command("keygen")(audit_keygen)
+    audit.command("erase")(audit_erase)
 
 
 def audit_verify(
@@ -91,3 +92,17 @@ def audit_keygen(
     from hitl.cli import keys
 
     keys.generate(file, public=public)
+
+
+def audit_erase(
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="A run that has ended.")],
+    *,
+    by: Annotated[str, typer.Option(metavar="NAME", help="Who has it erased.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would go.")] = False,
+    store: StoreUrl = DEFAULT_STORE,
+    json: Json = False,
+) -> None:
+    """Erase what a run was given, proposed and was told; the trail stays, and still verifies."""
+    from hitl.cli import upkeep
+
+    upkeep.erase(store, run_id, by=by, dry_run=dry_run, as_json=json)

@@ -28,6 +28,8 @@ from hitl.ports import Store
 from hitl.reviews import read_signer, utcnow
 
 _PAGE = 1000
+_EXPORTED = ("seq", "run_id", "chain_seq", "prev", "hash", "body")
+"""What an export holds of an event: nothing that `hitl audit erase` could not reach any more."""
 
 
 def export(url: str, *, file: Path, run_id: str | None, as_json: bool) -> None:
@@ -35,7 +37,7 @@ def export(url: str, *, file: Path, run_id: str | None, as_json: bool) -> None:
     rolled = Heads()
     with looking(url) as store, file.open("wb") as out:
         for event in rolled.through(lines_of(store, run_id)):
-            told = {name: getattr(event, name) for name in AuditEvent.model_fields}
+            told = {name: getattr(event, name) for name in _EXPORTED}
             out.write(canonical_event(told) + b"\n")
     if as_json:
         print_json({"file": str(file), **rolled.now.model_dump()})

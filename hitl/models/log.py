@@ -172,3 +172,10 @@ class AuditEvent(Record):
     hash: str
     body: dict[str, Any]
     """`at`, `actor`, `action`, `subject` and what belongs to the action; JSON only."""
+    personal: dict[str, Any] | None = None
+    """What it says about people, with the salt of its digest in `body`; None once it is erased."""
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """All that is known of what happened: the body, and what it says about people."""
+        return {**self.body, **(self.personal or {})}

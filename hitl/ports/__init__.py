@@ -2,6 +2,7 @@
 
 from hitl.ports.store import Clock, Engine, Notifier, Reader, Store, Transaction
 from hitl.ports.trail import TrailReader, TrailWriter
+from hitl.ports.upkeep import UpkeepWriter
 
 __all__ = [
     "Clock",
@@ -12,4 +13,5 @@ __all__ = [
     "TrailReader",
     "TrailWriter",
     "Transaction",
+    "UpkeepWriter",
 ]

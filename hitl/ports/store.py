@@ -31,6 +31,7 @@ from hitl.models import (
     StoredProposal,
 )
 from hitl.ports.trail import TrailReader, TrailWriter
+from hitl.ports.upkeep import UpkeepWriter
 
 T = TypeVar("T")
 
@@ -201,7 +202,7 @@ class Reader(TrailReader, Protocol):
         ...
 
 
-class Transaction(Reader, TrailWriter, Protocol):
+class Transaction(Reader, TrailWriter, UpkeepWriter, Protocol):
     """Writes of one atomic unit. Later reads inside it see what it wrote."""
 
     @property
@@ -356,6 +357,10 @@ class Store(Protocol):
 
     def on_mail(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Call `listener` after each commit that gave an order; return a function that ends it."""
+        ...
+
+    def wipe(self) -> None:
+        """Leave nothing of what was deleted in the files: no old pages, no log beside them."""
         ...
 
     def close(self) -> None:

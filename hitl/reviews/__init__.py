@@ -10,6 +10,7 @@ from hitl.reviews.asked import AskReport, ask_reports, people_asked
 from hitl.reviews.clock import utcnow
 from hitl.reviews.closing import supersede, withdraw
 from hitl.reviews.deciding import record_decision
+from hitl.reviews.erasing import erase_run
 from hitl.reviews.opening import effect_fingerprint, open_review, proposal_hash
 from hitl.reviews.queue import ReviewQueue
 from hitl.reviews.sealing import Sealer, read_signer, sealer_of
@@ -30,6 +31,7 @@ __all__ = [
     "around",
     "ask_reports",
     "effect_fingerprint",
+    "erase_run",
     "open_review",
     "people_asked",
     "proposal_hash",

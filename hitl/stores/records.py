@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from pydantic_core import from_json
 from sqlalchemy import Column, ColumnElement, Tuple, literal, tuple_
 
 from hitl.audit import TrailLine
@@ -84,7 +85,7 @@ def gate_of(row: Any) -> GateRow:
 
 
 def event_of(line: TrailLine) -> AuditEvent:
-    """Return the event of a line of the trail."""
+    """Return the event of a line of the trail, with what it says about people."""
     return AuditEvent(
         seq=line.seq,
         run_id=line.run_id,
@@ -92,6 +93,7 @@ def event_of(line: TrailLine) -> AuditEvent:
         prev=line.prev,
         hash=line.hash,
         body=line.body,
+        personal=None if line.personal is None else from_json(line.personal),
     )
 
 

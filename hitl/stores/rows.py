@@ -198,10 +198,10 @@ class AuditRow(Row, table=True):
     body: str = Field(sa_column=_json())
 
 
-class AuditPrivateRow(Row, table=True):
+class AuditPersonalRow(Row, table=True):
     """What an event says about people, apart from it: the event holds its salted digest only."""
 
-    __tablename__ = "hitl_audit_private"
+    __tablename__ = "hitl_audit_personal"
 
     run_id: str = Field(primary_key=True)
     chain_seq: int = Field(primary_key=True)
@@ -289,7 +289,7 @@ INTENT = _table(IntentRow)
 PROPOSAL = _table(ProposalRow)
 GATE = _table(GateLogRow)
 AUDIT = _table(AuditRow)
-AUDIT_PRIVATE = _table(AuditPrivateRow)
+AUDIT_PERSONAL = _table(AuditPersonalRow)
 HEAD = _table(HeadRow)
 MAIL = _table(MailRow)
 DENIED_EFFECT = _table(DeniedEffectRow)

@@ -6,6 +6,7 @@ import logging
 import os
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from datetime import UTC, datetime
@@ -26,6 +27,8 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 _IDLE_READERS = 8
 """Reading connections kept open; more are opened when more threads read at once."""
+_WIPE_WAIT = 10.0
+"""Seconds `wipe` waits for readers to let go of the log."""
 _UPGRADE_WAIT = 60.0
 """Seconds `upgrade` waits for another process's upgrade."""
 
@@ -94,6 +97,25 @@ class SqliteStore:
     def on_mail(self, listener: Callable[[], None]) -> Callable[[], None]:
         """See `Store`. Listeners run in a thread of their own, one after the other."""
         return self._mail.add(listener)
+
+    def wipe(self) -> None:
+        """See `Store`. Deleted rows are overwritten when they are deleted; this empties the log.
+
+        Raises:
+            StoreError: A reader holds on to the log; what was deleted is still in it.
+        """
+        self._refuse_fork()
+        if self._at.path is None:
+            return
+        self._readers.drop_idle()
+        until = time.monotonic() + _WIPE_WAIT
+        while not self._writer.submit_alone(sqlite_open.empty_log).result():
+            if time.monotonic() > until:
+                raise StoreError(
+                    f"What was deleted is gone from {self.url!r}, but somebody reads it, so the log"
+                    " beside it could not be emptied. End other readers and do it again."
+                )
+            time.sleep(0.05)
 
     def announce(self, url: str, token: str) -> None:
         """Tell other processes of this user where this store's queue is served, and its key.
@@ -255,11 +277,15 @@ class _Readers:
         with self._line() as line:
             sqlite_open.check_revision(line, self._at)
 
+    def drop_idle(self) -> None:
+        """Close what nobody uses now."""
+        while self._idle:
+            self._idle.pop().close()
+
     def close(self) -> None:
         """Close what is idle; what is in use is closed when its read ends."""
         self._closed = True
-        while self._idle:
-            self._idle.pop().close()
+        self.drop_idle()
 
     @contextlib.contextmanager
     def _line(self) -> Iterator[Line]:

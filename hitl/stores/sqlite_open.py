@@ -114,6 +114,12 @@ def open_reader_line(at: Location) -> Line:
     return _open_line(at, f"{path.as_uri()}?mode=ro", pragmas=_READER_PRAGMAS, many_threads=True)
 
 
+def empty_log(line: Line) -> bool:
+    """Write the log into the file and cut it to nothing; False while a reader still needs it."""
+    (busy, _, _) = line.raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return not busy
+
+
 def check_revision(line: Line, at: Location) -> None:
     """Raise unless the schema is the one this version reads.
 

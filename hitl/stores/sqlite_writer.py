@@ -28,8 +28,10 @@ TOGETHER = 64
 class _Job:
     """A function to run in a transaction, what came of it, and who waits for that."""
 
-    def __init__(self, work: Callable[[SqlTransaction], Any]) -> None:
+    def __init__(self, work: Callable[[Any], Any], *, alone: bool = False) -> None:
         self.work = work
+        self.alone = alone
+        """Whether it is given the connection itself, outside of any transaction."""
         self.future: Future[Any] = Future()
         self.result: Any = None
         self.failure: BaseException | None = None
@@ -86,6 +88,15 @@ class Writer:
             self._jobs.put(job)
         return job.future
 
+    def submit_alone(self, work: Callable[[Line], T]) -> "Future[T]":
+        """Queue what cannot be part of a transaction; it runs between two of them."""
+        job = _Job(work, alone=True)
+        with self._door:
+            if self._closed:
+                raise StoreError(f"The store {self._url!r} is closed; nothing was done.")
+            self._jobs.put(job)
+        return job.future
+
     def is_here(self) -> bool:
         """Return whether the caller is a job of this writer."""
         return threading.current_thread() is self._thread
@@ -115,8 +126,21 @@ class Writer:
     def _commit_what_waits(self, line: Line) -> bool:
         """Wait for jobs and do them; False when the store is closed and all is done."""
         jobs = self._take()
-        self._do([job for job in jobs if job is not None], line)
+        queued = [job for job in jobs if job is not None]
+        self._do([job for job in queued if not job.alone], line)
+        for job in queued:
+            if job.alone:
+                self._do_alone(job, line)
         return None not in jobs
+
+    def _do_alone(self, job: _Job, line: Line) -> None:
+        if not job.future.set_running_or_notify_cancel():
+            return
+        try:
+            job.result = job.work(line)
+        except BaseException as problem:
+            job.failure = refusal(problem, self._url)
+        job.answer()
 
     def _take(self) -> list[_Job | None]:
         """Wait for a job; return it and what else is queued. None marks the end."""

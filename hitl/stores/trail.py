@@ -1,16 +1,17 @@
 """The trail and its sealed heads in SQL. The methods of `hitl.ports.TrailReader` and `TrailWriter`."""
 
+import secrets
 from typing import Any
 
-from sqlalchemy import BindParameter, String, bindparam, func, select, type_coerce
+from sqlalchemy import BindParameter, String, and_, bindparam, func, select, type_coerce
 from sqlalchemy.sql.elements import ClauseElement
 
-from hitl.audit import GENESIS, SealedHead, TrailLine, canonical_event, link
+from hitl.audit import GENESIS, SealedHead, TrailLine, canonical_event, link, parted
 from hitl.errors import StoreError
 from hitl.models import AuditEvent, JsonObject
 from hitl.stores.line import InsertFactory, Line
 from hitl.stores.records import event_of
-from hitl.stores.rows import AUDIT, HEAD
+from hitl.stores.rows import AUDIT, AUDIT_PERSONAL, HEAD
 from hitl.stores.text import json_value, record_text
 
 
@@ -30,14 +31,27 @@ _ADD_EVENT = (
     .returning(AUDIT.c.seq)
 )
 _COLUMNS = (AUDIT.c.seq, AUDIT.c.run_id, AUDIT.c.chain_seq, AUDIT.c.prev, AUDIT.c.hash)
+_TEXT = type_coerce(AUDIT.c.body, String).label("body")
 # the text of the body goes through as it is: a million conversions less when all is verified
 _EVENTS = (
-    select(*_COLUMNS, type_coerce(AUDIT.c.body, String).label("body"))
+    select(*_COLUMNS, _TEXT, type_coerce(AUDIT_PERSONAL.c.body, String).label("personal"))
+    .select_from(
+        AUDIT.outerjoin(
+            AUDIT_PERSONAL,
+            and_(
+                AUDIT_PERSONAL.c.run_id == AUDIT.c.run_id,
+                AUDIT_PERSONAL.c.chain_seq == AUDIT.c.chain_seq,
+            ),
+        )
+    )
     .where(AUDIT.c.seq > bindparam("after"))
     .order_by(AUDIT.c.seq)
     .limit(bindparam("most"))
 )
 _EVENTS_OF = _EVENTS.where(AUDIT.c.run_id == bindparam("run_id"))
+_ADD_PERSONAL = AUDIT_PERSONAL.insert().values(
+    _these(AUDIT_PERSONAL, "run_id", "chain_seq", "body")
+)
 _LAST_EVENT = select(func.max(AUDIT.c.seq))
 _HEADS = (
     select(HEAD.c.record)
@@ -99,10 +113,13 @@ class TrailWrites(TrailReads):
         ends = self._line.rows(_CHAIN_END, run_id=run_id)
         number, prev = (ends[0].chain_seq + 1, ends[0].hash) if ends else (1, GENESIS)
         event: dict[str, Any] = {"run_id": run_id, "chain_seq": number, "prev": prev}
-        text = _canonical(body)
-        event["hash"] = link(prev, number, body)
+        text, personal = _parted(body)
+        event["hash"] = link(prev, number, json_value(text))
         seq = self._line.value(_ADD_EVENT, **event, body=text)
-        return AuditEvent(seq=seq, body=json_value(text), **event)
+        if personal is not None:
+            self._line.run(_ADD_PERSONAL, run_id=run_id, chain_seq=number, body=personal)
+        kept = None if personal is None else json_value(personal)
+        return AuditEvent(seq=seq, body=json_value(text), personal=kept, **event)
 
     def add_head(self, head: SealedHead) -> bool:
         """See `Transaction`."""
@@ -112,10 +129,12 @@ class TrailWrites(TrailReads):
         return added is not None
 
 
-def _canonical(body: JsonObject) -> str:
-    """Return the text that is kept: canonical, so that it is verified without reading it."""
+def _parted(body: JsonObject) -> tuple[str, str | None]:
+    """Return the two texts that are kept, canonical so that they are verified without being read."""
     try:
-        return canonical_event(body).decode()
+        chained, personal = parted(body, salt=secrets.token_hex(16))
+        kept = None if personal is None else canonical_event(personal).decode()
+        return canonical_event(chained).decode(), kept
     except ValueError as problem:
         raise StoreError(
             f"An audit event cannot be stored: {problem}. Nothing was written."

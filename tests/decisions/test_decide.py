@@ -45,7 +45,7 @@ def test_an_approve_is_kept_with_its_event_and_the_order_to_go_on(desk: Desk) ->
     assert event.body["actor"] == "ana"
     assert event.body["subject"] == "rev_1"
     assert event.body["decision_id"] == decision.decision_id
-    assert event.body["decision_sha256"] == decision_digest(decision)
+    assert event.told["decision_sha256"] == decision_digest(decision)
     mail = desk.store.read(lambda r: r.mail("run_1", now=NOON))
     assert [(m.kind, m.key) for m in mail] == [(MailKind.DECISION, "decision:rev_1")]
     assert desk.queue.counts() == {ReviewStatus.APPROVED: 1}
@@ -276,7 +276,7 @@ def test_each_decision_has_one_event_and_each_event_one_decision(desk: Desk) -> 
         desk.queue.decide(review.id, verdict, by="ana", proposal_hash=review.proposal_hash)
 
     decided = {
-        e.body["decision_id"]: e.body
+        e.body["decision_id"]: e.told
         for e in desk.queue.audit(limit=1000)
         if e.body["action"] == "review.decided"
     }

@@ -31,7 +31,7 @@ def test_two_reviewers_with_opposite_answers_make_one_decision(desk: Desk) -> No
         assert (losers[0].by, losers[0].verdict) == (winners[0].by, winners[0].verdict)
         assert desk.queue.get(review.id).decision == winners[0]
 
-    decided = [e.body for e in desk.queue.audit(limit=1000) if e.body["action"] == "review.decided"]
+    decided = [e.told for e in desk.queue.audit(limit=1000) if e.body["action"] == "review.decided"]
     digests = {decision_digest(r.decision) for r in desk.queue.reviews(limit=500) if r.decision}
     assert len(decided) == 200
     assert {body["decision_sha256"] for body in decided} == digests

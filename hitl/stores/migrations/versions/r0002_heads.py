@@ -32,11 +32,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("seq", name="pk_hitl_head"),
     )
     op.create_table(
-        "hitl_audit_private",
+        "hitl_audit_personal",
         sa.Column("run_id", sa.String(), nullable=False),
         sa.Column("chain_seq", sa.Integer(), nullable=False),
         sa.Column("body", json, nullable=False),
-        sa.PrimaryKeyConstraint("run_id", "chain_seq", name="pk_hitl_audit_private"),
+        sa.PrimaryKeyConstraint("run_id", "chain_seq", name="pk_hitl_audit_personal"),
     )
     for statement in _TRIGGERS[op.get_bind().dialect.name]:
         op.execute(statement)

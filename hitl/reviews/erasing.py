@@ -1,0 +1,71 @@
+"""Erasing a run: its content goes, that it was and what was decided stays, and the trail still holds."""
+
+from datetime import datetime
+
+from hitl.audit import entry
+from hitl.errors import UpkeepRefused
+from hitl.lifecycle import AGENT_PREFIX, POLICY_ACTOR
+from hitl.models import RunStatus
+from hitl.ports import Store, Transaction
+
+_LIVE = (RunStatus.RUNNING, RunStatus.WAITING)
+
+
+class _OnlyLooked(Exception):
+    """Rolls a dry run back, with what it would have done."""
+
+    def __init__(self, counts: dict[str, int]) -> None:
+        self.counts = counts
+
+
+def erase_run(
+    store: Store, run_id: str, *, by: str, now: datetime, dry_run: bool = False
+) -> dict[str, int]:
+    """Erase what a run proposed, was given, was told and remembered; return how much of each.
+
+    What stays: ids, statuses, verdicts, times, figures, hashes, and the names of who started and who
+    decided. The erasure is recorded on the trail. Old pages and the log beside the file are wiped
+    too; backups and exports that were made before are not reached.
+
+    Args:
+        store: The store.
+        run_id: The run; it must have ended.
+        by: Who has it erased; a person.
+        now: The time now.
+        dry_run: Only count.
+
+    Raises:
+        UpkeepRefused: It is still running or waiting, or this actor may not erase it.
+        NotFound: There is no such run.
+    """
+
+    def work(t: Transaction) -> dict[str, int]:
+        counts = _erase(t, run_id, by=by, now=now)
+        if dry_run:
+            raise _OnlyLooked(counts)
+        return counts
+
+    try:
+        counts = store.write(work)
+    except _OnlyLooked as looked:
+        return looked.counts
+    store.wipe()
+    return counts
+
+
+def _erase(t: Transaction, run_id: str, *, by: str, now: datetime) -> dict[str, int]:
+    run = t.run(run_id)
+    if not by.strip() or by == POLICY_ACTOR or by.startswith(AGENT_PREFIX):
+        raise UpkeepRefused(f"Run {run_id!r} was left as it is: erasing needs a person's name.")
+    if run.status in _LIVE:
+        raise UpkeepRefused(
+            f"Run {run_id!r} is {run.status.value}; it was left as it is. Stop it first:"
+            f" `hitl stop {run_id} --by NAME`."
+        )
+    counts = t.erase_run(run_id)
+    body = entry("run.erased", at=now, actor=by, run_id=run_id, subject=run_id, **counts)
+    t.append_audit(run_id, body)
+    if run.status is not RunStatus.DONE:
+        # without its snapshots it cannot go on
+        t.set_run(t.run(run_id).model_copy(update={"status": RunStatus.STOPPED}))
+    return counts
