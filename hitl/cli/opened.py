@@ -37,10 +37,6 @@ class ReadOnlyStore:
         """Return a function that does nothing: a reader gives no orders."""
         return lambda: None
 
-    def wipe(self) -> None:
-        """Raise `StoreError`."""
-        self.write(lambda _: None)
-
     def close(self) -> None:
         """See `Store`."""
         self._readings.close()

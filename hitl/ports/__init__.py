@@ -2,7 +2,7 @@
 
 from hitl.ports.store import Clock, Engine, Notifier, Reader, Store, Transaction
 from hitl.ports.trail import TrailReader, TrailWriter
-from hitl.ports.upkeep import UpkeepWriter
+from hitl.ports.upkeep import UpkeepWriter, Wiping
 
 __all__ = [
     "Clock",
@@ -14,4 +14,5 @@ __all__ = [
     "TrailWriter",
     "Transaction",
     "UpkeepWriter",
+    "Wiping",
 ]

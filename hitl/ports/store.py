@@ -359,10 +359,6 @@ class Store(Protocol):
         """Call `listener` after each commit that gave an order; return a function that ends it."""
         ...
 
-    def wipe(self) -> None:
-        """Leave nothing of what was deleted in the files: no old pages, no log beside them."""
-        ...
-
     def close(self) -> None:
         """Finish what was submitted and let go of the database. Closing twice is fine."""
         ...

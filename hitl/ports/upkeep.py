@@ -1,6 +1,15 @@
 """The part of a store that is for its upkeep."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+
+
+@runtime_checkable
+class Wiping(Protocol):
+    """A store whose files can be freed of what was deleted."""
+
+    def wipe(self) -> None:
+        """Leave nothing of what was deleted in the files: no old pages, no log beside them."""
+        ...
 
 
 class UpkeepWriter(Protocol):

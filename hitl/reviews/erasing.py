@@ -6,7 +6,7 @@ from hitl.audit import entry
 from hitl.errors import UpkeepRefused
 from hitl.lifecycle import AGENT_PREFIX, POLICY_ACTOR
 from hitl.models import RunStatus
-from hitl.ports import Store, Transaction
+from hitl.ports import Store, Transaction, Wiping
 
 _LIVE = (RunStatus.RUNNING, RunStatus.WAITING)
 
@@ -49,7 +49,8 @@ def erase_run(
         counts = store.write(work)
     except _OnlyLooked as looked:
         return looked.counts
-    store.wipe()
+    if isinstance(store, Wiping):
+        store.wipe()
     return counts
 
 

@@ -99,7 +99,7 @@ class SqliteStore:
         return self._mail.add(listener)
 
     def wipe(self) -> None:
-        """See `Store`. Deleted rows are overwritten when they are deleted; this empties the log.
+        """See `Wiping`. Deleted rows are overwritten when they are deleted; this empties the log.
 
         Raises:
             StoreError: A reader holds on to the log; what was deleted is still in it.
