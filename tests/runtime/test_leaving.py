@@ -1,50 +1,64 @@
-"""Leaving Python without `close()`: nothing is printed, and the run goes on in the next process."""
+"""Leaving Python without `close()`: nothing is printed, and the runs go on in the next process."""
 
+import asyncio
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
+from typing import Any
 
-import pytest
-
-_SCRIPT = """
-import asyncio, sys, time
 import hitl
-from tests.runtime.stage import always, line, policy
+from tests.runtime.stage import Body, Cheque, always, approve, line, only, policy
 
-colour, url, leaves = sys.argv[1:]
+_SCRIPT = "import sys; from tests.runtime.test_leaving import leave; leave(sys.argv[1])"
 
-def slow(state):
+
+BEGAN = {"sync": threading.Event(), "async": threading.Event()}
+"""Set once a run of a colour is in a step that takes its time."""
+
+
+def slow(state: Cheque) -> Any:
+    BEGAN["sync"].set()
     time.sleep(0.3)
     return {"payee": "x"}
 
-async def aslow(state):
+
+async def aslow(state: Cheque) -> Any:
+    BEGAN["async"].set()
     await asyncio.sleep(0.3)
     return {"payee": "x"}
 
-body = aslow if colour == "async" else slow
-app = hitl.wrap(line(ask=lambda s: {"amount": 1}, first=body, second=body),
-                policy(always("ask")), store=url, name="slow")
-app.start_engine()
-if leaves == "leaves":
-    start = lambda: asyncio.run(app.astart({}, run_id="r")) if colour == "async" else app.start({}, run_id="r")
-    review = start().reviews()[0]
-    app.queue.decide(review.id, "approve", by="ana", proposal_hash=review.proposal_hash)
-    time.sleep(0.1)
-else:
-    print(app.run("r").wait(timeout=20).value)
-    app.close()
-"""
+
+COLOURS: dict[str, Body] = {"sync": slow, "async": aslow}
 
 
-@pytest.mark.parametrize("colour", ["sync", "async"])
-def test_leaving_without_close_is_clean_and_loses_nothing(tmp_path: Path, colour: str) -> None:
-    url = f"sqlite:///{tmp_path / 'hitl.db'}"
+def wrapped(folder: str, colour: str) -> hitl.Workflow:
+    body = COLOURS[colour]
+    graph = line(ask=lambda _: {"amount": 1}, first=body, second=body)
+    store = f"sqlite:///{folder}/{colour}.db"
+    return hitl.wrap(graph, policy(always("ask")), store=store, name="slow")
 
-    def python(what: str) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-c", _SCRIPT, colour, url, what]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
-    left = python("leaves")
+def leave(folder: str) -> None:
+    """Have a run of each colour go on in an engine, and leave while a step is under way."""
+    apps = {colour: wrapped(folder, colour) for colour in COLOURS}
+    apps["sync"].start({}, run_id="r")
+    asyncio.run(apps["async"].astart({}, run_id="r"))
+    for app in apps.values():
+        app.start_engine()
+        approve(app, only(app.run("r")))
+    assert all(began.wait(timeout=30) for began in BEGAN.values())
+
+
+def test_leaving_without_close_is_clean_and_loses_nothing(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _SCRIPT, str(tmp_path)]
+
+    left = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
     assert (left.returncode, left.stderr) == (0, "")
-    went_on = python("goes on")
-    assert (went_on.stdout.strip(), went_on.stderr) == ("done", "")
+    for colour in COLOURS:
+        app = wrapped(str(tmp_path), colour)
+        app.start_engine()
+        assert app.run("r").wait(timeout=20).value == "done"
+        app.close()
