@@ -7,14 +7,16 @@ from review_ui.site import reviewer_of
 from review_ui.strict import BadBody
 
 
-def let_in(request: Request) -> None:
-    """Let a request through only when the app around this one said who is there.
+def let_in(request: Request) -> str:
+    """Return who is there, as the app around this one said.
 
     Raises:
         Unauthorized: It said nobody.
     """
-    if reviewer_of(request) is None:
+    name = reviewer_of(request)
+    if name is None:
         raise Unauthorized(401, "Nobody is signed in.")
+    return name
 
 
 def actor(request: Request, said: str | None, owner: str) -> str:

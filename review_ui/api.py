@@ -1,15 +1,14 @@
-"""The queue over HTTP: `/v1/...`, JSON in and out, one bearer token.
+"""The queue over HTTP: `/v1/...`, JSON in and out, behind a bearer token or users' keys.
 
 Every answer that is not 2xx is a `Problem`: the error's name, a sentence, and its facts, such as who
 won. The records are those of `hitl.client`.
 """
 
-import hmac
-from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from hitl.authority import May
 from hitl.client import (
     AuditPage,
     CancelBody,
@@ -24,16 +23,18 @@ from hitl.client import (
 )
 from hitl.models import Decision, ReviewStatus, RunRecord, RunStatus
 from hitl.reviews import NO_ANSWER, ReviewQueue
-from review_ui.acting import actor, let_in
+from review_ui.acting import actor
+from review_ui.admission import admission, only_own, only_own_or
 from review_ui.asking import add_requests
-from review_ui.sentences import Sentences, Unauthorized, answer, body_of, detail
+from review_ui.sentences import Sentences, answer, body_of, detail
 from review_ui.strict import parse, read_body
+from review_ui.users import add_users
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Body = Annotated[bytes, Depends(read_body)]
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem} for status in (401, 403, 404, 409, 410, 412, 413, 422)
+    status: {"model": Problem} for status in (400, 401, 403, 404, 409, 410, 412, 413, 422)
 }
 """For the OpenAPI document."""
 
@@ -59,7 +60,7 @@ def create_api(
     v1 = APIRouter(
         prefix="/v1",
         route_class=Sentences,
-        dependencies=[Depends(let_in if token is None else _bearer(token))],
+        dependencies=[Depends(admission(queue, token))],
         responses=_PROBLEMS,
     )
     _add_reviews(v1, queue)
@@ -67,6 +68,7 @@ def create_api(
     _add_decisions(v1, queue, owner)
     _add_takeovers(v1, queue, owner)
     _add_runs(v1, queue, owner)
+    add_users(v1, queue, owner)
     router.include_router(v1)
     return router
 
@@ -128,6 +130,7 @@ def _add_decisions(v1: APIRouter, queue: ReviewQueue, owner: str) -> None:
         """Close a pending review unanswered."""
         said = parse(CancelBody, body)
         by = actor(request, said.by, owner)
+        only_own_or(request, May.WITHDRAW, queue.get(review_id).initiator)
         return answer(detail(queue.cancel(review_id, by=by, reason=said.reason)))
 
 
@@ -182,9 +185,11 @@ def _add_runs(v1: APIRouter, queue: ReviewQueue, owner: str) -> None:
         return answer(queue.resume(run_id, by=actor(request, said.by, owner)))
 
     @v1.get("/runs/{run_id:path}", response_model=RunRecord)
-    def read_run(run_id: str) -> Response:
+    def read_run(request: Request, run_id: str) -> Response:
         """Return one run."""
-        return answer(queue.run(run_id))
+        run = queue.run(run_id)
+        only_own(request, "run", run_id, run.initiator)
+        return answer(run)
 
     @v1.get("/audit", response_model=AuditPage)
     def read_audit(after: Annotated[int, Query(ge=0)] = 0, limit: Limit = 100) -> Response:
@@ -192,17 +197,6 @@ def _add_runs(v1: APIRouter, queue: ReviewQueue, owner: str) -> None:
         found = queue.audit(after=after, limit=limit)
         following = found[-1].seq if len(found) == limit else None
         return answer(AuditPage(events=tuple(found), next=following))
-
-
-def _bearer(token: str) -> Callable[[Request], None]:
-    expected = f"Bearer {token}".encode()
-
-    def check(request: Request) -> None:
-        given = request.headers.getlist("authorization")
-        if len(given) != 1 or not hmac.compare_digest(given[0].encode(), expected):
-            raise Unauthorized(401, "Send the server's token as `Authorization: Bearer ...`.")
-
-    return check
 
 
 async def _alive() -> dict[str, str]:

@@ -2,12 +2,13 @@
 
 from datetime import timedelta
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 
+from hitl.authority import GRANTS, May
 from review_ui.door import SESSION_IDLE, Door, cookie_name, session_of
 from review_ui.posted import Posted
-from review_ui.site import site_of
+from review_ui.site import REVIEWER_KEY, Site, site_of
 from review_ui.templating import is_partial, path_for, render
 
 router = APIRouter(include_in_schema=False)
@@ -23,12 +24,28 @@ class SignInNeeded(Exception):
 def signed_in(request: Request) -> None:
     """Let a request through only with a live session.
 
+    Where there are users, it is in the name of the one whose key opened the session.
+
     Raises:
         SignInNeeded: It has none. Not raised where somebody else guards the pages.
+        HTTPException: 403, this user only looks.
     """
     site = site_of(request)
-    if site.door is not None and not site.door.knows(session_of(request), now=site.clock()):
+    if site.door is None:
+        return
+    if not site.door.knows(session_of(request), now=site.clock()):
         raise SignInNeeded
+    if site.queue.users.exist():
+        _in_the_name_of(request, site, site.door.key_of(session_of(request)))
+
+
+def _in_the_name_of(request: Request, site: Site, key_id: str | None) -> None:
+    key = None if key_id is None else site.queue.users.live(key_id)
+    if key is None:
+        raise SignInNeeded
+    if request.method not in ("GET", "HEAD") and May.DECIDE not in GRANTS[key.role]:
+        raise HTTPException(403, f"{key.name} has a key that only looks. Nothing was saved.")
+    request.scope[REVIEWER_KEY] = key.name
 
 
 @router.get("/", name="hitl:home")
@@ -36,6 +53,8 @@ def home(request: Request, token: str | None = None) -> Response:
     """Take the one-time link, or go to the first page."""
     site = site_of(request)
     if token is not None and site.door is not None and not _is_prefetch(request):
+        if site.queue.users.exist():
+            return sign_in(request)  # a link carries nobody's name, and a key stands in no address
         return _enter(request, site.door, token)
     return _to_first_page(request)
 
@@ -91,15 +110,25 @@ def sign_in(request: Request, *, status: int = 401, refused: bool = False) -> Re
     """Return the sign-in page, or its sentence as a fragment."""
     door = site_of(request).door
     name = "_signed_out.html" if is_partial(request) else "sign_in.html"
-    context = {"used": door is not None and door.is_used, "refused": refused}
+    context = {
+        "used": door is not None and door.is_used,
+        "refused": refused,
+        "by_key": site_of(request).queue.users.exist(),
+    }
     return render(request, name, context, status=status)
 
 
 def _enter(request: Request, door: Door, token: str) -> Response:
-    now = site_of(request).clock()
-    if door.knows(session_of(request), now=now):
-        return _to_first_page(request)
-    session = door.open(token, now=now)
+    site = site_of(request)
+    now, users = site.clock(), site.queue.users
+    if not users.exist():
+        if door.knows(session_of(request), now=now):
+            return _to_first_page(request)
+        session = door.open(token, now=now)
+    else:
+        key = users.who(token)
+        may_look = key is not None and May.LOOK in GRANTS[key.role]
+        session = door.open_for(key.id, now=now) if key is not None and may_look else None
     if session is None:
         return sign_in(request, refused=True)
     answer = _to_first_page(request)

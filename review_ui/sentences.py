@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, JsonValue
 
 from hitl.client import Problem, ReviewDetail
-from hitl.errors import HitlError, NotFound, RequestRefused, ReviewRefusal, RunRefusal
+from hitl.errors import HitlError, NotFound, RequestRefused, ReviewRefusal, RunRefusal, UserRefused
 from hitl.models import Review
 from review_ui.strict import BadBody
 
@@ -31,7 +31,11 @@ class Sentences(APIRoute):
 
 
 class Unauthorized(BadBody):
-    """The token is missing or wrong."""
+    """The token or key is missing, wrong or revoked."""
+
+
+class Forbidden(BadBody):
+    """The key may not do this."""
 
 
 def _problem(problem: HitlError | BadBody | RequestValidationError) -> Response:
@@ -40,10 +44,9 @@ def _problem(problem: HitlError | BadBody | RequestValidationError) -> Response:
         field = ".".join(str(part) for part in first["loc"][1:])
         return _told(422, "BadRequest", f"{field!r}: {first['msg']}.")
     if isinstance(problem, BadBody):
-        name = "Unauthorized" if isinstance(problem, Unauthorized) else "BadBody"
-        return _told(problem.status_code, name, str(problem))
+        return _told(problem.status_code, type(problem).__name__, str(problem))
     status = 404 if isinstance(problem, NotFound) else 503
-    if isinstance(problem, (RequestRefused, ReviewRefusal, RunRefusal)):
+    if isinstance(problem, (RequestRefused, ReviewRefusal, RunRefusal, UserRefused)):
         status = problem.status_code
     return _told(status, type(problem).__name__, str(problem), vars(problem))
 

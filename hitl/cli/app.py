@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from hitl.cli import auditing, debugging, laboratory
+from hitl.cli import auditing, debugging, laboratory, user
 from hitl.cli.options import DEFAULT_STORE, Json, Limit, StoreUrl
 from hitl.errors import ConfigurationError, HitlError
 
@@ -31,6 +31,7 @@ app.add_typer(policy, name="policy")
 app.add_typer(db, name="db")
 app.add_typer(audit, name="audit")
 app.add_typer(debug, name="debug")
+app.add_typer(user.commands, name="user")
 
 
 @app.callback(invoke_without_command=True)

@@ -9,7 +9,8 @@ from typing import Literal
 import typer
 from pydantic import JsonValue
 
-from hitl.cli.opened import deciding, reading
+from hitl.authority import May
+from hitl.cli.opened import check_name, deciding, reading
 from hitl.cli.reviews import print_review
 from hitl.cli.terminal import console, print_json, say
 from hitl.client import QueueClient
@@ -95,6 +96,7 @@ def decide(
         shown_ms = _shown(review, said, sure=sure, aside=as_json)
     _check_remedy(review_id, said.remedy)
     with deciding(url) as queue_or_client:
+        check_name(queue_or_client, said.by, May.DECIDE)
         served = isinstance(queue_or_client, QueueClient)
         decision = queue_or_client.decide(
             review_id,

@@ -1,12 +1,14 @@
 """Stores as the command line opens them: to read beside a writer, to decide through one, or to own."""
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import TypeVar
 
+from hitl.authority import GRANTS, May
 from hitl.client import QueueClient
-from hitl.errors import StoreError, StoreInUse
+from hitl.errors import StoreError, StoreInUse, UserRefused
 from hitl.ports import Reader, Transaction
 from hitl.reviews import ReviewQueue
 from hitl.stores import SqliteReadings, holder, open_reader, open_store
@@ -85,5 +87,28 @@ def deciding(url: str) -> Iterator[ReviewQueue | QueueClient]:
         return
     if held.url is None or held.token is None:
         raise StoreInUse(url, f"process {held.pid}, which serves no queue")
-    with QueueClient(held.url, held.token) as queue:
+    with QueueClient(held.url, os.environ.get("HITL_KEY") or held.token) as queue:
         yield queue
+
+
+def check_name(queue: ReviewQueue | QueueClient, by: str, act: May) -> None:
+    """Refuse to act in somebody else's name on a store that has users.
+
+    A serving process checks the key itself.
+
+    Args:
+        queue: What is about to be asked.
+        by: In whose name.
+        act: What is about to be done.
+
+    Raises:
+        UserRefused: `HITL_KEY` is not that person's key, or may not do this.
+    """
+    if isinstance(queue, QueueClient) or not queue.users.exist():
+        return
+    key = queue.users.who(os.environ.get("HITL_KEY", ""))
+    if key is None or key.name != by or act not in GRANTS[key.role]:
+        raise UserRefused(
+            f"This store has users: to {act.value} as {by!r}, set HITL_KEY to a key of {by!r} that"
+            " may. Nothing was saved."
+        )

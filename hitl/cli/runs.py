@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from hitl.cli.opened import deciding, reading
+from hitl.authority import May
+from hitl.cli.opened import check_name, deciding, reading
 from hitl.cli.terminal import console, print_json, say, share, table, when
 from hitl.cli.words import statuses
 from hitl.client import RunPage
@@ -51,6 +52,7 @@ def stop(url: str, run_id: str, *, by: str, reason: str, as_json: bool) -> None:
     """Stop a run, through the process that serves it if one does."""
     _is_there(url, run_id)
     with deciding(url) as queue:
+        check_name(queue, by, May.STOP)
         run = queue.stop(run_id, by=by, reason=reason)
     _tell_of(run, as_json=as_json)
 
@@ -59,6 +61,7 @@ def stop_many(url: str, *, workflow: str | None, by: str, reason: str, as_json: 
     """Stop every run that is running or waiting, of one workflow or of all."""
     _is_there(url)
     with deciding(url) as queue:
+        check_name(queue, by, May.STOP)
         stopped = stop_all(queue, workflow=workflow, by=by, reason=reason)
     if as_json:
         print_json({"runs": [run.model_dump(mode="json") for run in stopped]})
@@ -72,6 +75,7 @@ def resume(url: str, run_id: str, *, by: str, as_json: bool) -> None:
     """Let a run go on that was stopped."""
     _is_there(url, run_id)
     with deciding(url) as queue:
+        check_name(queue, by, May.WITHDRAW)
         run = queue.resume(run_id, by=by)
     _tell_of(run, as_json=as_json)
 

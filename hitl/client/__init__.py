@@ -8,6 +8,7 @@ from hitl.client.records import (
     AuditPage,
     CancelBody,
     DecisionBody,
+    NewKey,
     Problem,
     ResumeBody,
     ReviewDetail,
@@ -15,6 +16,9 @@ from hitl.client.records import (
     RunPage,
     StopBody,
     TakeoverBody,
+    UserBody,
+    UserDetail,
+    UserPage,
 )
 from hitl.client.reviews import AsyncReviewClient, ReviewClient
 
@@ -23,6 +27,7 @@ __all__ = [
     "AuditPage",
     "CancelBody",
     "DecisionBody",
+    "NewKey",
     "Problem",
     "QueueClient",
     "ResumeBody",
@@ -32,4 +37,7 @@ __all__ = [
     "RunPage",
     "StopBody",
     "TakeoverBody",
+    "UserBody",
+    "UserDetail",
+    "UserPage",
 ]

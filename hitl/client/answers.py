@@ -1,5 +1,6 @@
 """What an answer of the server means: a record, or the error the queue raises in its own process."""
 
+import os
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -10,6 +11,7 @@ from hitl.client.records import Problem
 from hitl.errors import (
     AlreadyDecided,
     ClaimLost,
+    ConfigurationError,
     DecisionIdReused,
     HitlError,
     InvalidAnswer,
@@ -23,6 +25,7 @@ from hitl.errors import (
     RunRefusal,
     ServerUnreachable,
     TooLateToUndo,
+    UserRefused,
 )
 
 T = TypeVar("T", bound=BaseModel)
@@ -43,6 +46,7 @@ _ERRORS: dict[str, type[HitlError]] = {
         ReviewRefusal,
         RunRefusal,
         TooLateToUndo,
+        UserRefused,
     )
 }
 
@@ -68,9 +72,18 @@ def silent(url: str, silence: httpx.HTTPError) -> ServerUnreachable:
     return ServerUnreachable(url, str(silence) or type(silence).__name__)
 
 
-def bearer(token: str) -> dict[str, str]:
-    """Return the headers every request carries."""
-    return {"Authorization": f"Bearer {token}"}
+def bearer(token: str | None, api_key: str | None) -> dict[str, str]:
+    """Return the headers every request carries.
+
+    Raises:
+        ConfigurationError: There is no token, no key, and none in `HITL_KEY`.
+    """
+    secret = token or api_key or os.environ.get("HITL_KEY")
+    if not secret:
+        raise ConfigurationError(
+            "There is no key to send; give `api_key=`, or set HITL_KEY. `hitl user add` makes one."
+        )
+    return {"Authorization": f"Bearer {secret}"}
 
 
 def _error(problem: Problem) -> HitlError:

@@ -14,7 +14,16 @@ from pydantic import BaseModel, JsonValue, ValidationError
 
 from hitl.canonical import canonical_json
 from hitl.client.answers import bearer, quoted, read_answer, silent
-from hitl.client.records import AuditPage, DecisionBody, ReviewDetail, ReviewPage, RunPage
+from hitl.client.records import (
+    AuditPage,
+    DecisionBody,
+    NewKey,
+    ReviewDetail,
+    ReviewPage,
+    RunPage,
+    UserDetail,
+    UserPage,
+)
 from hitl.errors import InvalidAnswer, ServerUnreachable
 from hitl.lifecycle import NO_ANSWER, NoAnswer
 from hitl.models import (
@@ -23,6 +32,7 @@ from hitl.models import (
     RemedyKind,
     Review,
     ReviewStatus,
+    Role,
     RunRecord,
     RunStatus,
     Verdict,
@@ -43,7 +53,8 @@ class QueueClient:
 
     Args:
         url: Where the serving process listens.
-        token: Its bearer token.
+        token: The serving machine's own token.
+        api_key: A user's key instead. With neither, the environment's `HITL_KEY`.
         timeout: Seconds to wait for an answer.
         transport: How to get there; None for the network. For tests and for sockets of one's own.
     """
@@ -51,15 +62,16 @@ class QueueClient:
     def __init__(
         self,
         url: str,
-        token: str,
+        token: str | None = None,
         *,
+        api_key: str | None = None,
         timeout: float = 30.0,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self.url = url
         self._http = httpx.Client(
             base_url=url,
-            headers=bearer(token),
+            headers=bearer(token, api_key),
             timeout=timeout,
             transport=transport,
             trust_env=False,
@@ -208,6 +220,23 @@ class QueueClient:
     def audit(self, *, after: int = 0, limit: int = 100) -> list[AuditEvent]:
         """See `ReviewQueue.audit`."""
         return list(self._get("/v1/audit", AuditPage, {"after": after, "limit": limit}).events)
+
+    def users(self) -> list[UserDetail]:
+        """See `Users.all`."""
+        return list(self._get("/v1/users", UserPage).users)
+
+    def add_user(
+        self, name: str, role: Role | str, *, owner: str | None = None
+    ) -> tuple[UserDetail, str]:
+        """See `Users.add`; it is made by whose key this client sends."""
+        body: _Body = {"name": name, "role": str(role), "owner": owner}
+        made = self._post("/v1/users", NewKey, body, name)
+        return made.user, made.key
+
+    def revoke_user(self, name_or_id: str) -> list[UserDetail]:
+        """See `Users.revoke`; it is revoked by whose key this client sends."""
+        path = f"/v1/users/{quoted(name_or_id)}/revoke"
+        return list(self._post(path, UserPage, {}, name_or_id).users)
 
     def _get(self, path: str, answer: type[T], query: _Query | None = None) -> T:
         given = {name: value for name, value in (query or {}).items() if value is not None}

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field, JsonValue
+from pydantic import AwareDatetime, Field, JsonValue
 
 from hitl.models import (
     AuditEvent,
@@ -10,7 +10,9 @@ from hitl.models import (
     Record,
     RemedyKind,
     Review,
+    Role,
     RunRecord,
+    UserKey,
     Verdict,
 )
 
@@ -59,6 +61,46 @@ class ResumeBody(Record):
     """Body of `POST /v1/runs/{id}/resume`."""
 
     by: str | None = None
+
+
+class UserBody(Record):
+    """Body of `POST /v1/users`."""
+
+    name: str
+    role: Role
+    owner: str | None = None
+    """The person an agent works for."""
+
+
+class UserDetail(Record):
+    """One key of one user, as the API tells it."""
+
+    id: str
+    name: str
+    role: Role
+    owner: str | None
+    created_at: AwareDatetime
+    created_by: str
+    revoked_at: AwareDatetime | None
+    revoked_by: str | None
+
+    @classmethod
+    def of(cls, key: UserKey) -> "UserDetail":
+        """Return a key's record without what is kept of the key itself."""
+        return cls(**key.model_dump(exclude={"digest"}))
+
+
+class UserPage(Record):
+    """Every key there ever was, oldest first."""
+
+    users: tuple[UserDetail, ...]
+
+
+class NewKey(Record):
+    """A key that was made. Nobody can be told it again."""
+
+    user: UserDetail
+    key: str
 
 
 class ReviewDetail(Review):

@@ -30,7 +30,9 @@ class ReviewClient:
 
     Args:
         url: Where the serving process listens.
-        token: Its bearer token.
+        token: The serving machine's own token.
+        api_key: An agent's key instead (`hitl user add NAME --role agent`). With neither, the
+            environment's `HITL_KEY`.
         timeout: Seconds to wait for the server, its own waiting left out.
         transport: How to get there; None for the network.
     """
@@ -38,15 +40,16 @@ class ReviewClient:
     def __init__(
         self,
         url: str,
-        token: str,
+        token: str | None = None,
         *,
+        api_key: str | None = None,
         timeout: float = 30.0,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self.url = url
         self._timeout = timeout
         self._http = httpx.Client(
-            base_url=url, headers=bearer(token), transport=transport, trust_env=False
+            base_url=url, headers=bearer(token, api_key), transport=transport, trust_env=False
         )
 
     def __enter__(self) -> "ReviewClient":
@@ -125,15 +128,16 @@ class AsyncReviewClient:
     def __init__(
         self,
         url: str,
-        token: str,
+        token: str | None = None,
         *,
+        api_key: str | None = None,
         timeout: float = 30.0,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.url = url
         self._timeout = timeout
         self._http = httpx.AsyncClient(
-            base_url=url, headers=bearer(token), transport=transport, trust_env=False
+            base_url=url, headers=bearer(token, api_key), transport=transport, trust_env=False
         )
 
     async def __aenter__(self) -> "AsyncReviewClient":

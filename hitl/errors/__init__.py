@@ -26,6 +26,7 @@ The hierarchy:
     - DecisionIdReused
   + ProposalRefused
   + RequestRefused
+  + UserRefused
   + InvalidReport
   + InvalidQuestion
   + LeaseLost
@@ -88,6 +89,7 @@ from hitl.errors.sentences import (
     StoreInUse,
     StoreUnavailable,
     UnknownStep,
+    UserRefused,
 )
 from hitl.errors.upkeep import SnapshotRefused, TrailBroken, UpkeepRefused
 
@@ -133,6 +135,7 @@ __all__ = [
     "UnknownStep",
     "UnusableColumn",
     "UpkeepRefused",
+    "UserRefused",
 ]
 
 for _name in __all__:

@@ -232,3 +232,9 @@ class InjectedFault(HitlError):
             f"Failpoint {failpoint!r} was reached, and HITL_FAILPOINT says to fail there. Unset it and"
             " try again."
         )
+
+
+class UserRefused(HitlError):
+    """A user or a key cannot be made as asked. Nothing was saved."""
+
+    status_code = 422

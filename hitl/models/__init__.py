@@ -11,6 +11,7 @@ from hitl.models.log import (
     Outcome,
     Tried,
 )
+from hitl.models.people import Role, UserKey
 from hitl.models.requests import REQUESTS, Amendment, ReviewRequest
 from hitl.models.reviews import (
     Decision,
@@ -82,6 +83,7 @@ __all__ = [
     "Review",
     "ReviewRequest",
     "ReviewStatus",
+    "Role",
     "RunRecord",
     "RunStatus",
     "RungOffer",
@@ -91,6 +93,7 @@ __all__ = [
     "StoredProposal",
     "Tried",
     "TriggerFired",
+    "UserKey",
     "Verdict",
     "Vouched",
     "Workspace",

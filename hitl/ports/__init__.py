@@ -1,5 +1,6 @@
 """What the library needs from the outside world, as Protocols."""
 
+from hitl.ports.keys import KeyReader, KeyWriter
 from hitl.ports.store import Clock, Engine, Notifier, Reader, Store, Transaction
 from hitl.ports.trail import TrailReader, TrailWriter
 from hitl.ports.upkeep import UpkeepWriter, Wiping
@@ -7,6 +8,8 @@ from hitl.ports.upkeep import UpkeepWriter, Wiping
 __all__ = [
     "Clock",
     "Engine",
+    "KeyReader",
+    "KeyWriter",
     "Notifier",
     "Reader",
     "Store",

@@ -30,6 +30,7 @@ from hitl.models import (
     StepName,
     StoredProposal,
 )
+from hitl.ports.keys import KeyReader, KeyWriter
 from hitl.ports.trail import TrailReader, TrailWriter
 from hitl.ports.upkeep import UpkeepWriter
 
@@ -39,7 +40,7 @@ Clock = Callable[[], datetime]
 """Returns the time now, aware, UTC."""
 
 
-class Reader(TrailReader, Protocol):
+class Reader(TrailReader, KeyReader, Protocol):
     """Reads of one consistent moment. Raises `NotFound` where a single record is asked for by id."""
 
     @property
@@ -202,7 +203,7 @@ class Reader(TrailReader, Protocol):
         ...
 
 
-class Transaction(Reader, TrailWriter, UpkeepWriter, Protocol):
+class Transaction(Reader, TrailWriter, KeyWriter, UpkeepWriter, Protocol):
     """Writes of one atomic unit. Later reads inside it see what it wrote."""
 
     @property

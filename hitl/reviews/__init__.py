@@ -13,12 +13,15 @@ from hitl.reviews.deciding import record_decision
 from hitl.reviews.erasing import erase_run
 from hitl.reviews.opening import effect_fingerprint, open_review, proposal_hash
 from hitl.reviews.queue import ReviewQueue
+from hitl.reviews.requests import LONGEST_KEY
 from hitl.reviews.sealing import Sealer, read_signer, sealer_of
 from hitl.reviews.shadow import ShadowCheckpoint, ShadowReport, shadow_reports
 from hitl.reviews.stopping import stop_all
 from hitl.reviews.timeline import RunTimeline, TimelineStep
+from hitl.reviews.users import Users
 
 __all__ = [
+    "LONGEST_KEY",
     "NO_ANSWER",
     "AskReport",
     "NoAnswer",
@@ -28,6 +31,7 @@ __all__ = [
     "ShadowCheckpoint",
     "ShadowReport",
     "TimelineStep",
+    "Users",
     "around",
     "ask_reports",
     "effect_fingerprint",

@@ -11,6 +11,7 @@ from hitl.errors import ClaimLost
 from hitl.lifecycle import claim_refusal, is_claimed, is_taken_over
 from hitl.models import Review, ReviewStatus
 from hitl.ports import Transaction
+from hitl.reviews.users import barred
 
 _PAGE = 50
 
@@ -24,7 +25,9 @@ def claim(
         ReviewRefusal: Somebody else holds it, it is over, or this person may not decide it.
     """
     review = t.review(review_id)
-    problem = claim_refusal(review, by=by, now=now, live_intent=t.intent(review_id))
+    problem = claim_refusal(review, by=by, now=now, live_intent=t.intent(review_id)) or barred(
+        t, review, by
+    )
     if problem is not None:
         raise problem
     return _taken(t, review, by=by, fence=fence, now=now, lease=lease)
@@ -45,8 +48,9 @@ def claim_next(
             continue  # what somebody works on is no next review, not even for them
         if is_claimed(review, now=now) and review.claim_fence != fence:
             continue
-        intent = t.intent(review.id)
-        if intent is None and not claim_refusal(review, by=by, now=now, live_intent=None):
+        if t.intent(review.id) is not None or barred(t, review, by):
+            continue
+        if not claim_refusal(review, by=by, now=now, live_intent=None):
             return _taken(t, review, by=by, fence=fence, now=now, lease=lease)
     return None
 

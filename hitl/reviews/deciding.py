@@ -12,6 +12,7 @@ from hitl.ports import Transaction
 from hitl.reviews.answers import Said, decision_from, misfit, same_answer
 from hitl.reviews.opening import effect_fingerprint
 from hitl.reviews.takeover import mark_by_hand
+from hitl.reviews.users import barred
 
 
 def decide(t: Transaction, review_id: str, said: Said, *, now: datetime) -> Decision:
@@ -43,9 +44,9 @@ def repeated(t: Transaction, review: Review, decision: Decision) -> Decision | N
         AlreadyDecided: The id names the decision that stands, and it says something else.
         DecisionIdReused: The id names a decision on another review.
     """
-    barred = not_allowed(review, decision.by)
-    if barred is not None:
-        raise barred
+    problem = not_allowed(review, decision.by) or barred(t, review, decision.by)
+    if problem is not None:
+        raise problem
     known = t.decision_by_id(decision.decision_id)
     if known is None or same_answer(known, decision):
         return known

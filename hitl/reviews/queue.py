@@ -29,6 +29,7 @@ from hitl.reviews.answers import Said
 from hitl.reviews.clock import utcnow
 from hitl.reviews.history import History
 from hitl.reviews.takeover import TAKEN_FOR
+from hitl.reviews.users import Users
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ class ReviewQueue(History):
     def __init__(self, store: Store, *, clock: Clock = utcnow) -> None:
         super().__init__(store)
         self._clock = clock
+        self.users = Users(store, clock=clock)
 
     def pending(
         self,

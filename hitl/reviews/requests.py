@@ -40,7 +40,8 @@ from hitl.reviews.opening import open_review, proposal_hash
 
 _MAX_BYTES = 256 * 1024
 _MAX_DEPTH = 32
-_MAX_KEY = 200
+LONGEST_KEY = 200
+"""Characters of an idempotency key."""
 _STOP = RungOffer(kind=RemedyKind.STOP, label="Stop")
 
 
@@ -129,9 +130,9 @@ def _known(t: Transaction, request: ReviewRequest, key: str, review_id: str) -> 
 
 
 def _check(request: ReviewRequest, key: str | None) -> None:
-    if key is not None and not 1 <= len(key) <= _MAX_KEY:
+    if key is not None and not 1 <= len(key) <= LONGEST_KEY:
         raise RequestRefused(
-            f"An idempotency key has 1 to {_MAX_KEY} characters. Nothing was saved."
+            f"An idempotency key has 1 to {LONGEST_KEY} characters. Nothing was saved."
         )
     if request.by == POLICY_ACTOR or (request.by is not None and not request.by.strip()):
         raise RequestRefused(

@@ -11,6 +11,7 @@ from hitl.errors import ClaimLost, InvalidAnswer
 from hitl.lifecycle import claim_refusal, is_taken_over
 from hitl.models import Decision, JsonObject, RemedyKind, Review
 from hitl.ports import Transaction
+from hitl.reviews.users import barred
 
 TAKEN_FOR = timedelta(hours=8)
 """How long work stays with who took it over without a sign of life; then others may take it."""
@@ -26,7 +27,9 @@ def take_over(
             policy lets nobody take it over.
     """
     review = t.review(review_id)
-    problem = claim_refusal(review, by=by, now=now, live_intent=t.intent(review_id))
+    problem = claim_refusal(review, by=by, now=now, live_intent=t.intent(review_id)) or barred(
+        t, review, by
+    )
     if problem is not None:
         raise problem
     if review.takeover is None:

@@ -23,6 +23,7 @@ from hitl.models import (
     StoredProposal,
 )
 from hitl.stores import statements as s
+from hitl.stores.keys import KeyReads
 from hitl.stores.line import Line
 from hitl.stores.records import (
     denial_of,
@@ -46,7 +47,7 @@ _AFTER_ALL = 2**31 - 1
 """More than any row's number: the most an INTEGER of Postgres holds."""
 
 
-class SqlReader(TrailReads):
+class SqlReader(TrailReads, KeyReads):
     """Implements `hitl.ports.Reader` on one open read view."""
 
     def __init__(self, line: Line) -> None:

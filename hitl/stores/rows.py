@@ -21,7 +21,7 @@ NAMES = {
 }
 PREFIX = "hitl_"
 VERSION_TABLE = "hitl_version"
-REVISION = "0003"
+REVISION = "0004"
 """The schema's revision that these tables are; the newest migration."""
 
 
@@ -277,6 +277,16 @@ class SettingRow(Row, table=True):
     value: str
 
 
+class UserKeyRow(Row, table=True):
+    """One key of one user."""
+
+    __tablename__ = "hitl_user_key"
+
+    id: str = Field(primary_key=True)
+    name: str = Field(index=True)
+    record: str = Field(sa_column=_json())
+
+
 def _table(row: type[Row]) -> Table:
     return Row.metadata.tables[str(row.__tablename__)]
 
@@ -296,3 +306,4 @@ DENIED_EFFECT = _table(DeniedEffectRow)
 OUTCOME = _table(OutcomeRow)
 POLICY = _table(PolicyRow)
 SETTING = _table(SettingRow)
+USER_KEY = _table(UserKeyRow)

@@ -23,6 +23,7 @@ from hitl.models import (
 from hitl.ports import Clock
 from hitl.stores import statements as s
 from hitl.stores.erasing import Erasing
+from hitl.stores.keys import KeyWrites
 from hitl.stores.line import Line
 from hitl.stores.reader import SqlReader
 from hitl.stores.records import GATE_COLUMNS, NEVER, PROPOSAL_COLUMNS, REVIEW_COLUMNS, found
@@ -34,7 +35,7 @@ _BY_DECISION_ONLY = (ReviewStatus.PENDING, *_STATUS_AFTER.values())
 """A review that is not in one of these gets there by being born, or by a decision."""
 
 
-class SqlTransaction(TrailWrites, Erasing, SqlReader):
+class SqlTransaction(TrailWrites, KeyWrites, Erasing, SqlReader):
     """Implements `hitl.ports.Transaction` on a transaction that somebody else begins and commits."""
 
     def __init__(self, line: Line, *, clock: Clock) -> None:

@@ -87,10 +87,12 @@ def test_every_route_of_v1_is_behind_the_token(desk: Desk) -> None:
 
     paths = app.openapi()["paths"]
 
-    assert len(paths) == 11
+    assert len(paths) == 15
     for path, methods in paths.items():
         for method in methods:
-            answer = client.request(method, path.format(review_id="rev_1", run_id="run_1"))
+            answer = client.request(
+                method, path.format(review_id="rev_1", run_id="run_1", name="ana")
+            )
             assert answer.status_code == (200 if path == "/healthz" else 401)
 
 

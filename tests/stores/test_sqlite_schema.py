@@ -72,6 +72,7 @@ def test_a_database_from_before_is_upgraded_and_kept(url: str, tmp_path: Path) -
     with closing(sqlite3.connect(tmp_path / "hitl.db")) as raw:
         for index in new:
             raw.execute(f"DROP INDEX {index}")
+        raw.execute("DROP TABLE hitl_user_key")
         raw.execute("UPDATE hitl_version SET version_num = '0002'")
         raw.commit()
 

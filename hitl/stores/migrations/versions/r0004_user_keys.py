@@ -1,0 +1,23 @@
+"""Users' keys: who may come in, and as what."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Create the table."""
+    json = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
+    op.create_table(
+        "hitl_user_key",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("record", json, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_hitl_user_key"),
+    )
+    op.create_index("ix_hitl_user_key_name", "hitl_user_key", ["name"])
