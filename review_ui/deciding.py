@@ -14,6 +14,7 @@ from hitl.models import Intent, Place, RemedyKind, Review, ReviewStatus, Verdict
 from hitl.reviews import NO_ANSWER, NoAnswer
 from review_ui import taking_over
 from review_ui.charts import Curve, sawtooth
+from review_ui.choice_views import choice_read, chosen_before
 from review_ui.curves import curve_of
 from review_ui.doorway import signed_in
 from review_ui.forms import Reading, form_of, read
@@ -116,6 +117,8 @@ def take_back(request: Request, review_id: str, posted: Posted) -> Response:
         look = Look(notice=str(refusal), status=refusal.status_code, push=True)
         return _show(request, site.queue.get(review_id), look)
     typed = typed_from(intent.decision) if intent else None
+    if typed is not None and intent is not None:
+        typed = chosen_before(review, intent.decision, typed)
     if intent is not None and intent.decision.remedy is RemedyKind.TAKEOVER:
         return taking_over.taken_back(request, review, intent.decision)
     look = Look(
@@ -193,6 +196,8 @@ def _answer(review: Review, typed: Typed) -> JsonValue | NoAnswer:
     work = review.presentation.workspace
     if typed.denying and typed.remedy == RemedyKind.TAKEOVER and work is not None:
         return _readable(work_read(work, typed))
+    if review.presentation.choices and not typed.denying:
+        return choice_read(review, typed)
     question = review.name.place is Place.QUESTION
     given = any(v.strip() for values in typed.answer.values() for v in values)
     if question and (typed.denying or not given):

@@ -19,6 +19,7 @@ from hitl.models import (
     Vouched,
 )
 from review_ui import phrases
+from review_ui.choice_views import Alternative, alternatives_of
 from review_ui.question_views import AnswerButton, answer_buttons
 from review_ui.queue_views import Heat, heat_of, reliability_is_low
 from review_ui.trees import Change, Node, arguments_tree, changes_of
@@ -142,6 +143,7 @@ class ReviewPage:
     unknown_steps: int
     reset: str
     bar: VerdictBar
+    choices: tuple[Alternative, ...]
     open: bool
     outcome: Outcome | None
     answers: tuple[AnswerButton, ...]
@@ -194,6 +196,7 @@ def review_page(
         unknown_steps=shown.unknown_steps,
         reset=f"{phrases.probability(shown.reset_to)}, {shown.reset_basis}",
         bar=bar,
+        choices=alternatives_of(review, typed or Typed()),
         open=is_open,
         outcome=_outcome(review, intent, reviewer),
         answers=answer_buttons(review, bar.answer),

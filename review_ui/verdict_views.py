@@ -103,6 +103,8 @@ def _if_approved(review: Review) -> str:
         return "A label only: you say the step was right."
     vouched = len(review.presentation.vouched)
     also = f" You also vouch for {phrases.counted(vouched, 'earlier step')}." if vouched else ""
+    if review.presentation.choices:
+        return f"The attempt that is chosen is committed, as shown.{also}"
     return (review.presentation.if_approved or "The run goes on with this.") + also
 
 
@@ -134,4 +136,8 @@ def _answer(review: Review, typed: Typed) -> Field | None:
         return None
     proposed = None if question else review.proposal.arguments.get("update")
     form = form_of(review.presentation.answer_schema or {}, proposed=proposed, free=question)
-    return retype(form, typed.answer, typed.problems) if typed.answer else form
+    return (
+        retype(form, typed.answer, typed.problems)
+        if typed.answer and (question or typed.denying)
+        else form
+    )

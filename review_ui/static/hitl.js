@@ -124,6 +124,14 @@
     }
   };
 
+  const chooseNext = () => {
+    const all = $$('[name="answer.choice"]');
+    const next = all[(all.findIndex((each) => each.checked) + 1) % all.length];
+    next.checked = true;
+    next.closest(".choice").scrollIntoView({ block: "nearest" });
+    say(`Number ${next.value} is chosen.`);
+  };
+
   const closeDeny = () => {
     const box = $("#denybox");
     if (!box?.open) return false;
@@ -179,6 +187,7 @@
   document.addEventListener("click", (e) => {
     const opener = e.target.closest("[data-open]");
     if (opener) document.getElementById(opener.dataset.open)?.showModal();
+    if (e.target.closest("[data-next-choice]")) chooseNext();
     if (e.target.closest("[data-close-deny]")) closeDeny();
     const choice = e.target.closest("[data-set-theme], [data-set-keys]");
     if (choice) choose(choice);

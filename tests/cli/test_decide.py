@@ -2,11 +2,18 @@
 
 import io
 import json
+from contextlib import closing
+from pathlib import Path
+from typing import Any
 
 import pytest
+from langgraph.graph import START, StateGraph
+from typing_extensions import TypedDict
 
 from examples.first_approval import make_app
+from hitl import Checkpoint, EscalationPolicy, Takeover, current, wrap
 from hitl.models import Decision, ReviewStatus
+from hitl.reviews import ReviewQueue
 from hitl.stores import open_store
 from tests.cli.conftest import Command, Shop
 
@@ -155,3 +162,61 @@ def test_a_writer_that_serves_no_queue_is_named(hitl: Command, shop: Shop) -> No
     assert said.code == 1
     assert "which serves no queue" in said.err
     assert "Use that process's queue, stop it first" in said.err
+
+
+def test_work_is_handed_in_from_a_file_and_another_attempt_is_chosen(
+    hitl: Command, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path / 'hitl.db'}"
+    rules = EscalationPolicy(
+        "p",
+        checkpoints=[
+            Checkpoint("draft", always=True, rollouts=3),
+            Checkpoint("send", always=True, on_deny=[Takeover(scope="run")]),
+        ],
+    )
+    app = wrap(two_steps(), rules, store=url)
+    run = app.start({"text": ""})
+    chosen, work = '{"choice": 2, "wrong": [1]}', tmp_path / "work.json"
+    work.write_text('{"text": "by hand"}')
+    by = ("--by", "ana", "--yes", "--store", url)
+    app.close()
+
+    (drafted,) = run_reviews(url, run.id)
+    assert hitl("decide", drafted, "approve", "--answer", chosen, *by).code == 0
+    app = wrap(two_steps(), rules, store=url)
+    app.run(run.id).wait(5.0)
+    app.close()
+    (sent,) = run_reviews(url, run.id)
+    shown = hitl("reviews", sent, "--store", url).out
+    assert "Fields to hand in: text" in shown
+    missing = hitl("decide", sent, "deny", "--answer", f"@{tmp_path / 'none'}", *by)
+    assert (missing.code, "cannot be read" in missing.err) == (2, True)
+    said = ("deny", "--remedy", "takeover", "--answer", f"@{work}")
+    assert hitl("decide", sent, *said, *by).code == 0
+    app = wrap(two_steps(), rules, store=url)
+    app.run(run.id).wait(5.0)
+    assert app.run(run.id).value == {"text": "by hand"}
+    app.close()
+
+
+class Letter(TypedDict):
+    """What the two steps write."""
+
+    text: str
+
+
+def two_steps() -> Any:
+    graph = StateGraph(Letter)
+    graph.add_node("draft", lambda _: {"text": f"draft {current().rollout}"})
+    graph.add_node("send", lambda _: {"text": "sent"})
+    graph.add_edge(START, "draft")
+    graph.add_edge("draft", "send")
+    return graph
+
+
+def run_reviews(url: str, run_id: str) -> list[str]:
+    with closing(open_store(url)) as store:
+        return [
+            r.id for r in ReviewQueue(store).reviews(run_id=run_id, status=[ReviewStatus.PENDING])
+        ]

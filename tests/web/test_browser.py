@@ -27,6 +27,7 @@ from tests.web.records import (
     make_run,
 )
 from tests.web.served import serving
+from tests.web.test_choosing import THREE
 
 pytestmark = pytest.mark.browser
 
@@ -215,6 +216,26 @@ def test_d_2_t_enter_takes_over_and_the_work_is_handed_in_by_key(site: Site) -> 
     page.keyboard.press("b")
     page.wait_for_url("**/reviews/rev_1")
     assert site.desk.queue.get("rev_1").taken_over_at is None
+
+
+def test_another_attempt_is_chosen_by_key_and_the_others_labelled(serve: Serve) -> None:
+    site = serve()
+    shown = make_presentation(choices=3)
+    site.desk.open(make_review(arguments=THREE, presentation=shown), make_review("rev_2", visit=5))
+    page = site.page("/reviews/rev_1", bypass_csp=True)
+
+    page.keyboard.press("v")
+    page.get_by_label("Label of number 1").select_option("wrong")
+    page.locator("main h1").focus()
+    page.evaluate(AXE.read_text())
+    found = page.evaluate("tags => axe.run(document, {runOnly: tags})", TAGS)["violations"]
+    assert [(v["id"], [n["target"] for n in v["nodes"]]) for v in found] == []
+    page.keyboard.press("a")
+    page.wait_for_url("**/reviews/rev_2")
+
+    said = site.said()
+    assert said is not None
+    assert (said.verdict, said.answer) == (Verdict.APPROVE, {"choice": 2, "wrong": [1]})
 
 
 def test_deny_with_an_answer_typed_into_the_schemas_form(site: Site) -> None:
