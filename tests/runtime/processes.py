@@ -3,8 +3,9 @@
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from itertools import count
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -44,6 +45,15 @@ def killed(target: Callable[..., None], *args: Any, timeout: float = 30.0) -> bo
         return True
     assert process.exitcode == 0, f"{target.__name__}{args} ended with {process.exitcode}"
     return False
+
+
+def each_commit() -> Iterator[int]:
+    """Yield the writes to be killed at, for a sweep of each moment.
+
+    A process killed inside write n leaves n - 1 commits, one killed after it n: with both moments, every
+    other write leaves each number of commits once.
+    """
+    return count(1, 2)
 
 
 class MortalStore:

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from hitl.errors import AlreadyDecided, InvalidAnswer
 from hitl.models import Place, Review, ReviewStatus, RunStatus
-from tests.runtime.processes import Moment, killed, mortal
+from tests.runtime.processes import Moment, each_commit, killed, mortal
 from tests.runtime.stage import (
     Body,
     Cheque,
@@ -272,9 +272,7 @@ def answer_until_killed(path: Path, at: int, moment: Moment) -> None:
 
 @pytest.mark.parametrize("moment", ["inside", "after"])
 def test_an_answer_is_never_given_to_the_next_question(tmp_path: Path, moment: Moment) -> None:
-    at = 0
-    while True:
-        at += 1
+    for at in each_commit():
         path = tmp_path / str(at)
         path.mkdir()
         if not killed(answer_until_killed, path, at, moment):

@@ -14,7 +14,7 @@ from hitl.graph.lg import EPOCH_KEY
 from hitl.models import RunStatus
 from hitl.policy import coin
 from hitl.ports import Transaction
-from tests.runtime.processes import Moment, killed, mortal
+from tests.runtime.processes import Moment, each_commit, killed, mortal
 from tests.runtime.stage import (
     Cheque,
     always,
@@ -90,9 +90,7 @@ def finish(path: Path) -> None:
 
 @pytest.mark.parametrize("moment", ["inside", "after"])
 def test_t22_no_kill_leaves_a_row_that_lies(tmp_path: Path, moment: Moment) -> None:
-    at = 0
-    while True:
-        at += 1
+    for at in each_commit():
         path = tmp_path / str(at)
         path.mkdir()
         if not killed(whole_run_until_killed, path, at, moment):
