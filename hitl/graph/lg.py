@@ -22,6 +22,7 @@ from langgraph.channels.binop import BinaryOperatorAggregate
 from langgraph.checkpoint.serde.types import _DeltaSnapshot
 from langgraph.constants import START
 from langgraph.errors import GraphInterrupt
+from langgraph.func import _TaskFunction
 from langgraph.pregel import Pregel
 from langgraph.pregel._read import ChannelRead, PregelNode
 from langgraph.pregel._write import ChannelWrite, ChannelWriteEntry
@@ -172,6 +173,17 @@ def tasks_called(config: RunnableConfig) -> bool:
 def is_flow(graph: Any) -> bool:
     """Return whether a compiled graph is an `@entrypoint`: its body calls tasks."""
     return isinstance(graph, Pregel) and _PREVIOUS in graph.channels
+
+
+def task_function(value: Any) -> Callable[..., Any] | None:
+    """Return the function of a `@task`; None for anything else."""
+    return value.func if isinstance(value, _TaskFunction) else None
+
+
+def body_function(node: PregelNode) -> Callable[..., Any] | None:
+    """Return the user's function that is a node's body; None where it is no function."""
+    body = node.bound
+    return (body.func or body.afunc) if isinstance(body, RunnableCallable) else None
 
 
 def task_caller(config: RunnableConfig) -> Callable[..., Any]:

@@ -10,6 +10,7 @@ from langgraph.pregel import Pregel
 
 from hitl.errors import ConfigurationError
 from hitl.graph.accuracy import Accuracy
+from hitl.graph.foreseen import task_types
 from hitl.graph.leases import owner
 from hitl.graph.lg import serde_allowlist
 from hitl.graph.seam import compiled, workflow_version
@@ -121,7 +122,7 @@ def _wiring(
         policy_hash=policy.content_hash,
         store=store,
         clock=clock,
-        serde=StrictSerializer(serde_allowlist(graph, allow_types)),
+        serde=StrictSerializer(serde_allowlist(graph, [*allow_types, *task_types(graph)])),
         secret=bytes.fromhex(secret),
         key_id=key_id,
         accuracy=Accuracy(name, policy, store, clock, calibrators),

@@ -150,7 +150,13 @@ def test_calls_of_tasks_go_through_what_we_put_there_by_numbers_we_give() -> Non
 def test_an_entrypoint_is_told_from_other_graphs() -> None:
     flow = entrypoint()(same)
     assert lg.is_flow(flow)
+    assert lg.body_function(flow.nodes["same"]) is same
     assert not lg.is_flow(line(read=lambda _: {}).compile())
+
+
+def test_a_task_is_told_from_other_callables() -> None:
+    assert lg.task_function(task(same)) is same
+    assert lg.task_function(same) is None
 
 
 def same(given: int) -> int:

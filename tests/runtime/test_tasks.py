@@ -1,6 +1,7 @@
 """Gated `@task`s: each call an `@entrypoint` makes is a step, withheld until its gate lets it through."""
 
 import asyncio
+import dataclasses
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -376,6 +377,39 @@ def test_streams_and_results_are_those_of_the_plain_flow(tmp_path: Path) -> None
     with opened(tmp_path, flow) as app:
         gated = list(app.stream(7, {"configurable": {"thread_id": "t"}}, stream_mode=modes))
     assert gated == plain
+
+
+@dataclasses.dataclass
+class Amount:
+    """A type that only the tasks' annotations name."""
+
+    cents: int
+
+
+@task
+def measure(cents: int) -> list[Amount]:
+    RAN.append(cents)
+    return [Amount(cents)]
+
+
+@task
+def bill(amounts: list[Amount]) -> str:
+    return f"{sum(a.cents for a in amounts)} cents"
+
+
+@entrypoint()
+def billing(most: int) -> list[str]:
+    measured = [measure(cents).result() for cents in range(most)]
+    return [bill(amounts).result() for amounts in measured]
+
+
+def test_what_tasks_deal_in_is_read_back_as_it_was(tmp_path: Path) -> None:
+    rules = policy(always("bill", place="before"), always("measure"))
+    with opened(tmp_path, billing, rules) as app:
+        run_id = settle(app, app.start(1), most=1).id
+    with opened(tmp_path, billing, rules) as app:
+        run = settle(app, app.run(run_id))
+        assert (run.value, RAN) == (["0 cents"], [0])
 
 
 # -- which tasks a policy means ---------------------------------------------------------------------
