@@ -49,6 +49,12 @@ def check(file: str, *, target: str | None, as_json: bool, matches: bool = False
     if matches:
         console().print(table(("checkpoint", "place", "stands at"), map(_match_row, found)))
     against = "" if target is None else f" Its steps are steps of {target}."
+    idle = () if target is None else policy.on(steps).unmet()
+    for checkpoint in idle:
+        against += (
+            f" Except {checkpoint.step!r}, which is none: it counts only if an entrypoint calls a task"
+            " that it matches."
+        )
     say(f"This policy can be used.{against}")
 
 

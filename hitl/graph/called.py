@@ -14,6 +14,7 @@ from hitl.canonical import canonical_json, sha256_hex
 from hitl.graph.answers import ROOT, AnswerForm
 from hitl.graph.presentation import input_view
 from hitl.graph.task import OF_TASK, Attempt, GatedTask, GateSpec
+from hitl.policy import Step
 from hitl.reliability import Standing, Write
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -48,6 +49,11 @@ def name_of(function: Any) -> str:
         getattr(function, "func", None), "__name__", None
     )
     return str(named or type(function).__name__)
+
+
+def task_step(caller: str, function: Any) -> Step:
+    """Return a task of the step `caller` as a policy's patterns see it."""
+    return Step(f"{caller}/{name_of(function)}", tags=tags_of(function), is_task=True)
 
 
 def is_async(function: Any) -> bool:

@@ -9,22 +9,37 @@ from collections.abc import Callable, Iterator
 from types import CodeType
 from typing import Any, get_args, get_type_hints
 
+from hitl.graph.called import task_step
 from hitl.graph.lg import body_function, is_flow, task_function
 from hitl.graph.seam import Graph, nodes
+from hitl.policy import Step
 
 
 def task_types(graph: Graph) -> list[type]:
     """Return the classes that the annotations of an entrypoint's tasks name."""
     found: set[type] = set()
-    for node in nodes(graph):
-        if is_flow(node.graph):
-            for function in _tasks(body_function(node.graph.nodes[node.name]), set()):
-                found.update(_named(function))
+    for _, function in _foreseen(graph):
+        found.update(_named(function))
     return sorted(found, key=lambda kind: (kind.__module__, kind.__qualname__))
 
 
-def _tasks(function: Any, seen: set[int]) -> Iterator[Callable[..., Any]]:
-    """Yield the tasks a function's code names, and those that these name."""
+def task_steps(graph: Graph) -> Iterator[Step]:
+    """Yield the tasks that an entrypoint's code names, and those that these name."""
+    seen: set[str] = set()
+    for path, function in _foreseen(graph):
+        if (step := task_step(path, function)).path not in seen:
+            seen.add(step.path)
+            yield step
+
+
+def _foreseen(graph: Graph) -> Iterator[tuple[str, Callable[..., Any]]]:
+    for node in nodes(graph):
+        if is_flow(node.graph):
+            yield from _tasks(node.path, body_function(node.graph.nodes[node.name]), set())
+
+
+def _tasks(path: str, function: Any, seen: set[int]) -> Iterator[tuple[str, Callable[..., Any]]]:
+    """Yield the tasks a function's code names, and those that these name, each with its caller."""
     function = inspect.unwrap(function) if callable(function) else None
     code = getattr(function, "__code__", None)
     if function is None or code is None or id(code) in seen:
@@ -33,8 +48,8 @@ def _tasks(function: Any, seen: set[int]) -> Iterator[Callable[..., Any]]:
     for value in (*_closed_over(function), *_globals(function, code).values()):
         task = task_function(value)
         if task is not None:
-            yield task
-            yield from _tasks(task, seen)
+            yield path, task
+            yield from _tasks(task_step(path, task).path, task, seen)
 
 
 def _closed_over(function: Any) -> Iterator[Any]:

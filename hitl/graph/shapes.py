@@ -3,20 +3,22 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from hitl.graph.foreseen import task_steps
 from hitl.graph.lg import is_flow
 from hitl.graph.seam import Graph, nodes
 from hitl.policy import Step, Tool
 
 
 def shapes(graph: Graph) -> tuple[Step, ...]:
-    """Return the steps of a graph as patterns see them, subgraphs included.
+    """Return the steps of a graph as patterns see them, subgraphs and foreseen tasks included.
 
     A step's tags are those of its metadata (`{"tags": [...]}`), every key of its metadata that is
     True, and LangChain's own tags. The same holds for tools.
     """
-    return tuple(
+    steps = (
         _step(n.path, n.graph.nodes[n.name], calls_tasks=is_flow(n.graph)) for n in nodes(graph)
     )
+    return (*steps, *task_steps(graph))
 
 
 def _step(path: str, node: Any, *, calls_tasks: bool) -> Step:

@@ -104,8 +104,8 @@ def check_of_task(checkpoint: Checkpoint) -> None:
     """
     if checkpoint.covers is Covers.SINCE_RESET:
         raise ConfigurationError(
-            f"Checkpoint {checkpoint.step!r} names no step, so it can only be a task, and its `covers`"
-            " is 'since_reset': a task is given its arguments alone, so a yes covers that task alone."
+            f"Checkpoint {checkpoint.step!r} can only be of a task, and its `covers` is"
+            " 'since_reset': a task is given its arguments alone, so a yes covers that task alone."
             " Take `covers` off, or ask at the entrypoint's own result."
         )
     if _closes(checkpoint):

@@ -333,13 +333,12 @@ class EscalationPolicy(Record):
             if checkpoint.step == DONE and DONE not in paths:
                 for problem in problems_at_the_end(checkpoint):
                     raise ConfigurationError(f"Checkpoint {DONE!r} {problem}")
+            elif calls_tasks and all(s.is_task for s in known if stands(checkpoint, s)):
+                check_of_task(checkpoint)
             elif not any(stands(checkpoint, step) for step in known):
-                if calls_tasks:
-                    check_of_task(checkpoint)
-                elif checkpoint.is_pattern:
+                if checkpoint.is_pattern:
                     raise ConfigurationError(unmatched(checkpoint.step, known))
-                else:
-                    raise UnknownStep(checkpoint.step, paths)
+                raise UnknownStep(checkpoint.step, paths)
             check_functions(checkpoint)
             check_rollouts(self, checkpoint, known)
             check_closing(self, checkpoint, known)

@@ -42,7 +42,7 @@ def default_note(steps: Sequence[Step]) -> str:
     asked = [
         *(f"step {path!r} runs" for path in marked_steps(steps)),
         *(f"tool {name!r} is called" for name in marked_tools(steps)),
-        *(f"a task of {p!r} tagged {EFFECT!r} is called" for p in _entrypoints(steps)),
+        *(f"any other task of {p!r} tagged {EFFECT!r} is called" for p in _entrypoints(steps)),
     ]
     if asked:
         return f"No policy was given: a person is asked before {', '.join(asked)}."

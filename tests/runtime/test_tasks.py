@@ -14,6 +14,7 @@ from langgraph.types import Command, RetryPolicy, interrupt
 import hitl
 from hitl import Answer, Checkpoint, EscalationPolicy, Retry, Rollback, Run, Stop, Workflow
 from hitl.errors import ConfigurationError
+from hitl.graph.shapes import shapes
 from hitl.models import Place, RunStatus
 from tests.runtime.stage import (
     always,
@@ -415,6 +416,26 @@ def test_what_tasks_deal_in_is_read_back_as_it_was(tmp_path: Path) -> None:
 # -- which tasks a policy means ---------------------------------------------------------------------
 
 
+def test_tasks_that_the_code_names_are_known_before_they_are_called() -> None:
+    @task
+    def outer(n: int) -> str:
+        return str(read(n).result())
+
+    @entrypoint()
+    def flow(most: int) -> list[str]:
+        return [outer(n).result() for n in range(most)] + [pay(1).result()["to"]]
+
+    seen = {step.path: step.tags for step in shapes(flow)}
+    assert seen == {
+        "flow": frozenset(),
+        "flow/outer": frozenset(),
+        "flow/outer/read": frozenset(),
+        "flow/pay": {"effect"},
+    }
+    (match,) = policy(always("read")).matches(shapes(flow))
+    assert match.steps == ("flow/outer/read",)
+
+
 def test_a_name_that_is_no_step_is_noted_and_missed_at_the_end(tmp_path: Path) -> None:
     with opened(tmp_path, pages, policy(always("raed"), always("tag:effect"))) as app:
         assert any("'raed' names no step; it will stand at tasks of" in n for n in app.notes)
@@ -443,7 +464,7 @@ def test_without_a_policy_tasks_marked_as_effects_are_asked_about(tmp_path: Path
     with closing(hitl.wrap(cheque, store=f"sqlite:///{tmp_path / 'hitl.db'}")) as app:
         run = app.start(7)
         assert (only(run).name.step, only(run).name.place) == ("cheque/pay", Place.BEFORE)
-        assert "a task of 'cheque' tagged 'effect' is called" in app.notes[0]
+        assert "step 'cheque/pay' runs, any other task of 'cheque' tagged 'effect'" in app.notes[0]
 
 
 def test_the_exact_path_wins_over_the_name_and_the_name_over_a_glob() -> None:
