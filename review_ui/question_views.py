@@ -33,3 +33,9 @@ def answer_buttons(review: Review, form: Field | None) -> tuple[AnswerButton, ..
     return tuple(
         AnswerButton(str(key), label, value) for key, (label, value) in enumerate(said, start=1)
     )
+
+
+def longer_than_title(review: Review) -> str:
+    """Return what is asked where the review's title does not say all of it; else an empty text."""
+    text = "" if review.question is None else review.question.text
+    return "" if text == review.presentation.title else text

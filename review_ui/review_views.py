@@ -20,7 +20,7 @@ from hitl.models import (
 )
 from review_ui import phrases
 from review_ui.choice_views import Alternative, alternatives_of
-from review_ui.question_views import AnswerButton, answer_buttons
+from review_ui.question_views import AnswerButton, answer_buttons, longer_than_title
 from review_ui.queue_views import Heat, heat_of, reliability_is_low
 from review_ui.trees import Change, Node, arguments_tree, changes_of
 from review_ui.verdict_views import Typed, VerdictBar, verdict_bar, verdict_words
@@ -147,6 +147,8 @@ class ReviewPage:
     open: bool
     outcome: Outcome | None
     answers: tuple[AnswerButton, ...]
+    asked: str
+    """What `hitl.ask` asks, where the title is not all of it."""
     notice: str = ""
 
 
@@ -200,6 +202,7 @@ def review_page(
         open=is_open,
         outcome=_outcome(review, intent, reviewer),
         answers=answer_buttons(review, bar.answer),
+        asked=longer_than_title(review),
         notice=notice,
     )
 

@@ -31,6 +31,23 @@ def test_options_are_buttons_and_a_press_answers(client: TestClient, desk: Desk)
     assert (intent.decision.verdict, intent.decision.answer) == (Verdict.APPROVE, "Alba GmbH")
 
 
+def test_a_question_longer_than_its_title_is_shown_whole(client: TestClient, desk: Desk) -> None:
+    desk.open(make_question(title="Which Alba…"))
+
+    assert "Which Alba is meant?" in client.get("/reviews/rev_1").text
+
+
+def test_what_the_agent_writes_stays_text(client: TestClient, desk: Desk) -> None:
+    markup = '"><img src=x onerror=alert(1)>'
+    options: JsonObject = {"title": "Answer", "enum": [markup, "b"]}
+    desk.open(make_question(answer_schema=options, title=markup))
+
+    page = client.get("/reviews/rev_1").text
+
+    assert markup not in page
+    assert "&lt;img src=x" in page
+
+
 def test_yes_and_no_are_buttons(client: TestClient, desk: Desk) -> None:
     desk.open(make_question(answer_schema={"title": "Answer", "type": "boolean"}))
     page = client.get("/reviews/rev_1").text
