@@ -87,7 +87,9 @@ def _review(text: str) -> str:
     shown = review.presentation
     kept = ("covers", "confidence", "confidence_kind", "reliability_before", "reliability_now")
     numbers = {name: getattr(shown, name) for name in kept}
+    asked = review.question
     left = {
+        "question": asked and asked.model_copy(update={"text": ERASED, "sha256": ""}),
         "proposal": review.proposal.model_copy(update={"arguments": {}}),
         "presentation": Presentation(title=ERASED, **numbers),
         "closed_reason": "",

@@ -71,3 +71,16 @@ def test_an_answer_from_the_command_line_is_checked(hitl: Command, url: str) -> 
 
 def test_a_proposal_takes_no_judgement() -> None:
     assert RemedyKind.JUDGEMENT not in [r.kind for r in library.Checkpoint("a").on_deny]
+
+
+def test_a_question_is_erased_with_its_run(hitl: Command, url: str) -> None:
+    app = wrapped(url)
+    app.stop("run_1", by="ana")
+    question = app.run("run_1").reviews(pending=False)[0].question
+    app.close()
+    assert question is not None
+    assert hitl("audit", "erase", "run_1", "--by", "dpo", "--store", url).code == 0
+
+    file = Path(url.removeprefix("sqlite:///"))
+    raw = b"".join(path.read_bytes() for path in file.parent.glob(f"{file.name}*"))
+    assert [w for w in ("Which Alba?", question.sha256) if w.encode() in raw] == []

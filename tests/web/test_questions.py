@@ -70,7 +70,7 @@ def test_a_schema_is_a_form_and_a_refused_one_keeps_what_was_typed(
     nothing = send(client, page, "approve")
     assert "no answer was given" in nothing.text
     assert desk.queue.intent("rev_1") is None
-    send(client, page, "approve", **{"answer.payee": "Alba", "answer.sure": "true"})
+    send(client, page, "approve", answer__payee="Alba", answer__sure="true")
 
     intent = desk.queue.intent("rev_1")
     assert intent is not None
