@@ -1,7 +1,7 @@
 """An assistant with a calendar asks before it deletes, and twice as loud before it invites executives.
 
-A scripted model stands where yours would. Nobody is asked about a colleague's invitation. A person says
-yes to deleting a meeting, and no to inviting the chief executive: the run stops before that is sent.
+A scripted model stands where yours would (`pip install langchain`, no key). Nobody is asked about a
+colleague's invitation; a yes lets it delete a meeting; a no to inviting the chief executive stops the run.
 """
 
 from typing import Any
