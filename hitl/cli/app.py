@@ -25,6 +25,7 @@ db = typer.Typer(help="The database of a store.", no_args_is_help=True)
 audit = typer.Typer(help="The trail of everything that was decided.", no_args_is_help=True)
 debug = typer.Typer(help="What only tests of an installation need.", no_args_is_help=True)
 auditing.register(audit)
+keeping.register(db)
 debugging.register(debug)
 laboratory.register(policy)
 app.add_typer(policy, name="policy")
@@ -291,14 +292,6 @@ def doctor(*, store: StoreUrl = DEFAULT_STORE, json: Json = False) -> None:
     from hitl.cli import doctor as command
 
     command.examine(store, as_json=json)
-
-
-@db.command("upgrade")
-def db_upgrade(*, store: StoreUrl = DEFAULT_STORE, json: Json = False) -> None:
-    """Create the tables of a store, or bring them to this version."""
-    from hitl.cli import upkeep
-
-    upkeep.upgrade(store, as_json=json)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -133,7 +133,7 @@ def verify(
         raise ConfigurationError(
             "A head covers the whole trail; leave --run out to compare with it."
         )
-    elsewhere = Against(_read_heads(kept) if kept else (), [Verifier(_pem(key)) for key in keys])
+    elsewhere = Against(read_heads(kept) if kept else (), [Verifier(read_pem(key)) for key in keys])
     with _source(url, file, run_id) as (events, sealed):
         inside = Against(_from_first_signed(sealed, elsewhere.keys), elsewhere.keys)
         rolled = Heads(kept=(*elsewhere.kept, *sealed))
@@ -253,7 +253,7 @@ def _event(file: Path, number: int, line: bytes) -> AuditEvent:
         ) from problem
 
 
-def _read_heads(file: Path) -> list[SealedHead]:
+def read_heads(file: Path) -> list[SealedHead]:
     """Return the heads of a file: one, or one on each line as the sealer appends them."""
     try:
         lines = [line for line in file.read_bytes().splitlines() if line.strip()]
@@ -269,7 +269,7 @@ def _no_head(file: Path) -> ConfigurationError:
     return ConfigurationError(f"{str(file)!r} is not a head; `hitl audit head FILE` writes one.")
 
 
-def _pem(file: Path) -> bytes:
+def read_pem(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as problem:

@@ -3,7 +3,10 @@
 from contextlib import closing
 
 from hitl.cli.terminal import print_json, say
+from hitl.errors import ConfigurationError
+from hitl.policy.times import parse_duration
 from hitl.reviews import erase_run, utcnow
+from hitl.reviews import prune as prune_store
 from hitl.stores import open_store
 from hitl.stores import upgrade as upgrade_store
 
@@ -30,3 +33,30 @@ def erase(url: str, run_id: str, *, by: str, dry_run: bool, as_json: bool) -> No
         return
     say(f"Erased of run {run_id}: {told}. The trail still verifies.")
     say("Backups and exports made before still hold it; delete those by your own rules.")
+
+
+def prune(url: str, older_than: str, *, by: str, dry_run: bool, as_json: bool) -> None:
+    """Erase the content of runs that ended long ago, and say how many.
+
+    Args:
+        url: The store.
+        older_than: A duration, e.g. `"90d"`.
+        by: Who has it pruned.
+        dry_run: Only tell which.
+        as_json: Print JSON.
+
+    Raises:
+        ConfigurationError: `older_than` is no duration.
+    """
+    try:
+        age = parse_duration(older_than)
+    except ValueError as problem:
+        raise ConfigurationError(f"--older-than {older_than!r}: {problem}") from problem
+    with closing(open_store(url)) as store:
+        gone = prune_store(store, older_than=age, by=by, now=utcnow(), dry_run=dry_run)
+    if as_json:
+        print_json({"store": url, "pruned": not dry_run, "runs": list(gone)})
+    elif dry_run:
+        say(f"{len(gone):,} runs would be pruned. Nothing was changed.")
+    else:
+        say(f"{len(gone):,} runs were pruned: their content is gone, the trail and figures stay.")

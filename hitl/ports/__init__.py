@@ -3,9 +3,10 @@
 from hitl.ports.keys import KeyReader, KeyWriter
 from hitl.ports.store import Clock, Engine, Notifier, Reader, Store, Transaction
 from hitl.ports.trail import TrailReader, TrailWriter
-from hitl.ports.upkeep import UpkeepWriter, Wiping
+from hitl.ports.upkeep import ERASED, UpkeepWriter, Wiping
 
 __all__ = [
+    "ERASED",
     "Clock",
     "Engine",
     "KeyReader",

@@ -2,6 +2,9 @@
 
 from typing import Protocol, runtime_checkable
 
+ERASED = "Erased."
+"""The reason of a run, and the title of a review, whose content was erased."""
+
 
 @runtime_checkable
 class Wiping(Protocol):

@@ -10,7 +10,7 @@ from hitl.reviews.asked import AskReport, ask_reports, people_asked
 from hitl.reviews.clock import utcnow
 from hitl.reviews.closing import supersede, withdraw
 from hitl.reviews.deciding import record_decision
-from hitl.reviews.erasing import erase_run
+from hitl.reviews.erasing import erase_run, prune
 from hitl.reviews.opening import effect_fingerprint, open_review, proposal_hash
 from hitl.reviews.queue import ReviewQueue
 from hitl.reviews.requests import LONGEST_KEY
@@ -39,6 +39,7 @@ __all__ = [
     "open_review",
     "people_asked",
     "proposal_hash",
+    "prune",
     "read_signer",
     "record_decision",
     "sealer_of",

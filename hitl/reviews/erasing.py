@@ -1,14 +1,17 @@
 """Erasing a run: its content goes, that it was and what was decided stays, and the trail still holds."""
 
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from functools import partial
 
 from hitl.audit import entry
 from hitl.errors import UpkeepRefused
 from hitl.lifecycle import AGENT_PREFIX, POLICY_ACTOR
-from hitl.models import RunStatus
-from hitl.ports import Store, Transaction, Wiping
+from hitl.models import RunRecord, RunStatus
+from hitl.ports import ERASED, Store, Transaction, Wiping
 
 _LIVE = (RunStatus.RUNNING, RunStatus.WAITING)
+_FINISHED = (RunStatus.DONE, RunStatus.STOPPED)
 
 
 class _OnlyLooked(Exception):
@@ -54,10 +57,54 @@ def erase_run(
     return counts
 
 
-def _erase(t: Transaction, run_id: str, *, by: str, now: datetime) -> dict[str, int]:
-    run = t.run(run_id)
+def prune(
+    store: Store, *, older_than: timedelta, by: str, now: datetime, dry_run: bool = False
+) -> list[str]:
+    """Erase the content of finished runs that nothing happened in for so long; return their ids.
+
+    See `erase_run` for what stays. The trail always does.
+
+    Args:
+        store: The store.
+        older_than: How long ago a run must have ended.
+        by: Who has it pruned; a person.
+        now: The time now.
+        dry_run: Only tell which.
+
+    Raises:
+        UpkeepRefused: This actor may not erase.
+    """
+    _check_actor("*", by)
+    found = list(_finished(store, before=now - older_than))
+    if not dry_run and found:
+        for run_id in found:
+            store.write(partial(_erase, run_id=run_id, by=by, now=now))
+        if isinstance(store, Wiping):
+            store.wipe()
+    return found
+
+
+def _finished(store: Store, *, before: datetime) -> Iterator[str]:
+    page = _page(store, None)
+    while page:
+        for run in page:
+            if run.updated_at < before and run.reason != ERASED:
+                yield run.id
+        page = _page(store, page[-1].id)
+
+
+def _page(store: Store, last: str | None) -> list[RunRecord]:
+    return store.read(lambda r: r.runs(status=_FINISHED, limit=500, before=last))
+
+
+def _check_actor(run_id: str, by: str) -> None:
     if not by.strip() or by == POLICY_ACTOR or by.startswith(AGENT_PREFIX):
         raise UpkeepRefused(f"Run {run_id!r} was left as it is: erasing needs a person's name.")
+
+
+def _erase(t: Transaction, run_id: str, *, by: str, now: datetime) -> dict[str, int]:
+    run = t.run(run_id)
+    _check_actor(run_id, by)
     if run.status in _LIVE:
         raise UpkeepRefused(
             f"Run {run_id!r} is {run.status.value}; it was left as it is. Stop it first:"

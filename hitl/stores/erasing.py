@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Table, delete, inspect, select, update
 
 from hitl.models import Decision, GateRow, Outcome, Presentation, Review, RunRecord
+from hitl.ports import ERASED
 from hitl.stores.line import Line
 from hitl.stores.records import GATE_COLUMNS, REVIEW_COLUMNS
 from hitl.stores.rows import (
@@ -23,7 +24,6 @@ from hitl.stores.rows import (
 )
 from hitl.stores.text import record_text
 
-ERASED = "Erased."
 _SNAPSHOTS = ("checkpoints", "checkpoint_blobs", "checkpoint_writes", "writes")
 """LangGraph's tables, of every saver it has; each has a column `thread_id`."""
 
