@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from hitl.cli import auditing, debugging, laboratory, user
+from hitl.cli import auditing, debugging, keeping, laboratory, user
 from hitl.cli.options import DEFAULT_STORE, Json, Limit, StoreUrl
 from hitl.errors import ConfigurationError, HitlError
 

@@ -1,5 +1,6 @@
 """`hitl db backup` and `hitl db restore`: no restore loses decisions without saying so."""
 
+import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -12,7 +13,8 @@ from hitl.audit import verify as first_break
 from hitl.cli.opened import looking
 from hitl.cli.terminal import print_json, say
 from hitl.cli.trail import lines_of, read_heads, read_pem
-from hitl.errors import ConfigurationError, StoreUnavailable, UpkeepRefused
+from hitl.errors import ConfigurationError, StoreError, StoreUnavailable, UpkeepRefused
+from hitl.models import JsonObject
 from hitl.reviews import utcnow
 from hitl.stores import open_store
 from hitl.stores.backup import backup, check_backup, put_back
@@ -80,7 +82,14 @@ def restore(
     aside = put_back(url, file, suffix=f"before-{stamp}")
     _record(url, wanted, now, newest if lost else None)
     if as_json:
-        print_json({"store": url, "lost": lost, "aside": aside and str(aside), **now.model_dump()})
+        print_json(
+            {
+                "store": url,
+                "lost": lost,
+                "aside": None if aside is None else str(aside),
+                **now.model_dump(),
+            }
+        )
         return
     say(f"{url} is what it was at event {now.seq}: {now.events:,} events, {lost:,} lost.")
     if aside is not None:
@@ -122,7 +131,7 @@ def _there(url: str) -> Head:
             events = Heads(last) if last is not None else Heads()
             lines = (line for line in lines_of(store) if line.seq > (last.seq if last else 0))
             return events.over(lines)
-    except StoreUnavailable:
+    except (StoreError, sqlite3.Error):
         return Heads().now
 
 
@@ -137,11 +146,9 @@ def _too_old(now: Head, newest: Head, lost: int) -> str:
 
 def _record(url: str, wanted: Restore, now: Head, lost: Head | None) -> None:
     action = "store.restored" if lost is None else "store.restored_with_loss"
-    gap = (
-        {}
-        if lost is None
-        else {"lost_head": lost.head, "lost_seq": lost.seq, "lost": lost.events - now.events}
-    )
+    gap: JsonObject = {}
+    if lost is not None:
+        gap = {"lost_head": lost.head, "lost_seq": lost.seq, "lost": lost.events - now.events}
     body = entry(
         action,
         at=utcnow(),

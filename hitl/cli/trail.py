@@ -270,6 +270,11 @@ def _no_head(file: Path) -> ConfigurationError:
 
 
 def read_pem(file: Path) -> bytes:
+    """Return the text of a key file.
+
+    Raises:
+        ConfigurationError: It cannot be read.
+    """
     try:
         return file.read_bytes()
     except OSError as problem:
