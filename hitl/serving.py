@@ -1,6 +1,7 @@
 """Serving the queue from this process: pages, API and the engine that advances parked runs."""
 
 import logging
+import os
 import secrets
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -77,7 +78,8 @@ def prepare(
 
     listener = _bind(port)
     address = f"http://{LOOPBACK}:{listener.getsockname()[1]}"
-    page_token, api_token = secrets.token_urlsafe(24), secrets.token_urlsafe(32)
+    page_token = secrets.token_urlsafe(24)
+    api_token = os.environ.get("HITL_API_TOKEN") or secrets.token_urlsafe(32)
     routers = [create_api(queue, token=api_token), *extra_routers]
     app = create_app(queue, title=title, token=page_token, reviewer=reviewer, extra_routers=routers)
     if isinstance(store, Announcing):

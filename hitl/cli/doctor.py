@@ -19,7 +19,16 @@ from hitl.errors import HitlError
 from hitl.models import Record, RunStatus
 from hitl.ports import Store
 from hitl.reviews import ReviewQueue
-from hitl.stores import Holder, holder, open_reader, wal_reset_affected
+from hitl.stores import (
+    Holder,
+    holder,
+    is_postgres,
+    may_lose,
+    open_reader,
+    open_store,
+    shown,
+    wal_reset_affected,
+)
 from hitl.stores.sqlite_open import locate
 
 Verdict = Literal["ok", "warn", "fail"]
@@ -28,6 +37,7 @@ _EXTRAS = {
     "crypto": ("signing and encryption", ("cryptography",)),
     "demo": ("hitl demo", ("PIL", "sklearn")),
     "lab": ("policy evaluation", ("numpy", "scipy")),
+    "postgres": ("a store on Postgres", ("psycopg", "langgraph.checkpoint.postgres")),
 }
 _DISTRIBUTION = "hitl-framework"
 
@@ -66,7 +76,7 @@ def look(url: str) -> Iterator[Line]:
     yield from _extras()
     yield _sqlite()
     yield _msgpack()
-    yield from _store(url)
+    yield from _postgres(url) if is_postgres(url) else _store(url)
 
 
 def _installation() -> Iterator[Line]:
@@ -159,6 +169,25 @@ def _store(url: str) -> Iterator[Line]:
         return
     yield _ok("store", f"{url} opens, and its tables are those of this version.")
     yield _writer(held)
+    yield from _kept(url)
+
+
+def _postgres(url: str) -> Iterator[Line]:
+    try:
+        open_store(url).close()
+        off = may_lose(url)
+    except HitlError as refusal:
+        yield _fail("store", str(refusal))
+        return
+    yield _ok("store", f"{shown(url)} opens, and its tables are those of this version.")
+    yield _ok("writer", "any number of processes write it.")
+    if off:
+        told = f"{' and '.join(off)}: off. A power cut may break this database; set them to on."
+        yield _warn("server", told)
+    yield from _kept(url)
+
+
+def _kept(url: str) -> Iterator[Line]:
     with looking(url) as opened:
         queue = ReviewQueue(opened)
         yield _runs(queue)

@@ -4,22 +4,39 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from typing import TypeVar
+from datetime import timedelta
+from typing import Protocol, TypeVar
 
 from hitl.authority import GRANTS, May
 from hitl.client import QueueClient
 from hitl.errors import StoreError, StoreInUse, UserRefused
 from hitl.ports import Reader, Transaction
 from hitl.reviews import ReviewQueue
-from hitl.stores import SqliteReadings, holder, open_reader, open_store
+from hitl.stores import holder, open_reader, open_store
 
 T = TypeVar("T")
+
+
+class Readings(Protocol):
+    """What reads a store."""
+
+    url: str
+
+    def read(self, work: Callable[[Reader], T]) -> T:
+        """See `Store`."""
+        ...
+
+    def close(self) -> None:
+        """See `Store`."""
+        ...
 
 
 class ReadOnlyStore:
     """A store of another process, or of nobody, that is only looked at. See `hitl.ports.Store`."""
 
-    def __init__(self, readings: SqliteReadings) -> None:
+    lease = timedelta(0)
+
+    def __init__(self, readings: Readings) -> None:
         self._readings = readings
         self.url = readings.url
 

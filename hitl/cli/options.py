@@ -7,7 +7,10 @@ import typer
 DEFAULT_STORE = "sqlite:///hitl.db"
 
 StoreUrl = Annotated[
-    str, typer.Option("--store", envvar="HITL_STORE", metavar="URL", help="The store.")
+    str,
+    typer.Option(
+        "--store", envvar=["HITL_STORE", "HITL_DATABASE_URL"], metavar="URL", help="The store."
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many at most.")]

@@ -7,17 +7,22 @@ from hitl.errors import ConfigurationError
 from hitl.policy.times import parse_duration
 from hitl.reviews import erase_run, utcnow
 from hitl.reviews import prune as prune_store
-from hitl.stores import open_store
+from hitl.stores import is_postgres, open_store, shown
 from hitl.stores import upgrade as upgrade_store
 
 
 def upgrade(url: str, *, as_json: bool) -> None:
     """Bring the tables of a store to this version."""
     upgrade_store(url)
+    if is_postgres(url):
+        # here, so that who runs workflows needs no right to create tables
+        from hitl.graph.savers import make_tables  # noqa: PLC0415 - it loads LangGraph
+
+        make_tables(url)
     if as_json:
-        print_json({"store": url, "current": True})
+        print_json({"store": shown(url), "current": True})
     else:
-        say(f"The tables of {url} are those of this version.")
+        say(f"The tables of {shown(url)} are those of this version.")
 
 
 def erase(url: str, run_id: str, *, by: str, dry_run: bool, as_json: bool) -> None:

@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
@@ -39,9 +38,6 @@ from hitl.ports import Transaction
 from hitl.reviews import supersede
 
 _log = logging.getLogger(__name__)
-
-LEASE = timedelta(seconds=30)
-"""How long a run stays taken when its process stops renewing."""
 
 _BUSY_WAIT = 10.0
 """Seconds a caller waits for another thread to finish advancing the same run."""
@@ -76,7 +72,7 @@ class Driver:
         self.whole = whole
         self.saver = saver
         self.store = wiring.store
-        self.leases = Leases(wiring.store, wiring.clock, LEASE)
+        self.leases = Leases(wiring.store, wiring.clock, wiring.store.lease)
         self.leaving = threading.Event()
         """Set when this process goes down: runs are given back at their next step."""
         self.snapshot_of: Callable[[RunnableConfig], StateSnapshot] = _not_bound
@@ -94,7 +90,9 @@ class Driver:
 
     def _try(self, run_id: str) -> int | None:
         now = self.wiring.clock()
-        return self.store.write(lambda t: t.claim_run(run_id, owner(), now=now, lease=LEASE))
+        return self.store.write(
+            lambda t: t.claim_run(run_id, owner(), now=now, lease=self.store.lease)
+        )
 
     def open(self, run_id: str, config: RunnableConfig, *, wait: float = _BUSY_WAIT) -> Advance:
         """Take the run and return the advance, its config ready for LangGraph.

@@ -10,7 +10,7 @@ from langgraph.types import Command, StateSnapshot
 from hitl.audit import entry
 from hitl.errors import ResumeRefused
 from hitl.graph import questions
-from hitl.graph.driver import LEASE, Advance, Driver
+from hitl.graph.driver import Advance, Driver
 from hitl.graph.leases import owner
 from hitl.graph.session import Session, Work
 from hitl.ids import new_id
@@ -107,7 +107,7 @@ def _begin(driver: Driver, run_id: str, frozen: tuple[str, bytes], initiator: st
         t.add_run(run, frozen)
         t.append_audit(run_id, _started(run, now))
         t.put_mail(run_id, MailKind.START, key=f"start:{run_id}", due_at=now)
-        epoch = t.claim_run(run_id, owner(), now=now, lease=LEASE)
+        epoch = t.claim_run(run_id, owner(), now=now, lease=driver.store.lease)
         assert epoch is not None  # noqa: S101 - just inserted
         return epoch
 

@@ -1,4 +1,4 @@
-"""LangGraph's snapshots in our store: the same tables as its SqliteSaver, one writer, fenced.
+"""LangGraph's snapshots in our store: the same tables as its own saver, written by our jobs, fenced.
 
 Every write checks the run's epoch in its own transaction, so a process that was frozen while another
 took the run over can change nothing. What belongs to a task's commit (its gate row, a spot check's
@@ -6,22 +6,19 @@ review, "this answer was delivered") is written in the transaction of that task'
 """
 
 import asyncio
-import contextlib
-import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
+    BaseCheckpointSaver,
     ChannelVersions,
     Checkpoint,
     CheckpointMetadata,
     CheckpointTuple,
     DeltaChannelHistory,
 )
-from langgraph.checkpoint.serde.base import SerializerProtocol
-from langgraph.checkpoint.sqlite import SqliteSaver
 
 from hitl.errors import LeaseLost
 from hitl.failpoints import reach
@@ -38,55 +35,31 @@ TURN_KEY = "hitl_turn"
 _KEPT_WITH_ERROR = frozenset({ERROR, INTERRUPT, RESUME})
 
 
-class FencedSaver(SqliteSaver):
-    """A LangGraph saver whose writes go through the store's one writer.
+class FencedSaver(BaseCheckpointSaver[str]):
+    """A LangGraph saver whose writes are jobs of the store; the SQL is that of the next base class.
 
-    Existing threads in the same database keep working. Its async methods use the same writer.
+    Existing threads in the same database keep working. Its async methods use the same jobs.
     """
 
-    def __init__(self, store: Store, *, serde: SerializerProtocol) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
         self._here = threading.local()
-        super().__init__(store.write(lambda t: t.connection), serde=serde)
-        store.write(lambda t: self._create_tables(t))
 
     def setup(self) -> None:
         """Do nothing: the tables were made when this saver was."""
 
-    def _create_tables(self, t: Transaction) -> None:
-        for statement in _TABLES:
-            t.connection.execute(statement)
-        columns = {row[1] for row in t.connection.execute("PRAGMA table_info(writes)")}
-        if "task_path" not in columns:
-            t.connection.execute("ALTER TABLE writes ADD COLUMN task_path TEXT NOT NULL DEFAULT ''")
-        self.is_setup = True
-
     # -- where the SQL of the parent class runs -------------------------------------------------
 
     @property
-    def conn(self) -> sqlite3.Connection:
+    def _connection(self) -> Any:
         """The connection of the store's work that is under way in this thread."""
         connection = getattr(self._here, "connection", None)
         if connection is None:
             msg = "A snapshot was touched outside the store's own work; use the saver's methods."
             raise RuntimeError(msg)
-        found: sqlite3.Connection = connection
-        return found
+        return connection
 
-    @conn.setter
-    def conn(self, connection: sqlite3.Connection) -> None:
-        """Ignore what the parent class is given: which connection it is depends on the thread."""
-
-    @contextlib.contextmanager
-    def cursor(self, transaction: bool = True) -> Iterator[sqlite3.Cursor]:  # noqa: FBT001, FBT002 - the parent's signature
-        """Yield a cursor inside the store's work that is under way in this thread."""
-        cursor = self.conn.cursor()
-        try:
-            yield cursor
-        finally:
-            cursor.close()
-
-    def _on(self, connection: sqlite3.Connection, work: Callable[[], T]) -> T:
+    def _on(self, connection: Any, work: Callable[[], T]) -> T:
         outer = getattr(self._here, "connection", None)
         self._here.connection = connection
         try:
@@ -314,17 +287,3 @@ def _without_ours(config: RunnableConfig) -> RunnableConfig:
         if key not in (SESSION_KEY, EPOCH_KEY)
     }
     return {**config, "configurable": conf}
-
-
-_TABLES = (
-    """CREATE TABLE IF NOT EXISTS checkpoints (
-        thread_id TEXT NOT NULL, checkpoint_ns TEXT NOT NULL DEFAULT '',
-        checkpoint_id TEXT NOT NULL, parent_checkpoint_id TEXT, type TEXT,
-        checkpoint BLOB, metadata BLOB,
-        PRIMARY KEY (thread_id, checkpoint_ns, checkpoint_id))""",
-    """CREATE TABLE IF NOT EXISTS writes (
-        thread_id TEXT NOT NULL, checkpoint_ns TEXT NOT NULL DEFAULT '',
-        checkpoint_id TEXT NOT NULL, task_id TEXT NOT NULL, task_path TEXT NOT NULL DEFAULT '',
-        idx INTEGER NOT NULL, channel TEXT NOT NULL, type TEXT, value BLOB,
-        PRIMARY KEY (thread_id, checkpoint_ns, checkpoint_id, task_id, idx))""",
-)

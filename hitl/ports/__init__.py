@@ -1,5 +1,6 @@
 """What the library needs from the outside world, as Protocols."""
 
+from hitl.ports.clock import system_clock
 from hitl.ports.keys import KeyReader, KeyWriter
 from hitl.ports.store import Clock, Engine, Notifier, Reader, Store, Transaction
 from hitl.ports.trail import TrailReader, TrailWriter
@@ -19,4 +20,5 @@ __all__ = [
     "Transaction",
     "UpkeepWriter",
     "Wiping",
+    "system_clock",
 ]

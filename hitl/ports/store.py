@@ -235,7 +235,7 @@ class Transaction(Reader, TrailWriter, KeyWriter, UpkeepWriter, Protocol):
         ...
 
     def break_leases(self, *, keep_owner: str) -> None:
-        """End every lease of other owners: for a store that only one process can write."""
+        """End every lease of other owners if only one process can write the store; else do nothing."""
         ...
 
     def release_run(self, run_id: str, epoch: int) -> None:
@@ -339,6 +339,8 @@ class Store(Protocol):
     """
 
     url: str
+    lease: timedelta
+    """How long a process has a run to itself without renewing it."""
 
     def read(self, work: Callable[[Reader], T]) -> T:
         """Run `work` on a consistent read view and return its result."""

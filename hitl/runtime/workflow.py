@@ -21,7 +21,7 @@ from hitl.graph.entry import Entry, next_input
 from hitl.graph.guard import guarded
 from hitl.graph.lg import INITIATOR_KEY
 from hitl.graph.loops import before_python_ends, finish
-from hitl.graph.saver import FencedSaver
+from hitl.graph.savers import fenced_saver
 from hitl.graph.session import Wiring
 from hitl.graph.signals import Leaving
 from hitl.ids import new_id
@@ -73,7 +73,7 @@ class Workflow:
         self._needs_loop = seam.needs_loop(base)
         self.notes: tuple[str, ...] = (*notes, *seam.notes(base, wiring))
         self.queue = ReviewQueue(wiring.store, clock=wiring.clock)
-        saver = FencedSaver(wiring.store, serde=wiring.serde)
+        saver = fenced_saver(wiring.store, serde=wiring.serde)
         self._driver = Driver(wiring, saver, seam.whole_of(base))
         gated = seam.instrument(base, wiring)
         gated.checkpointer = saver

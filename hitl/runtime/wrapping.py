@@ -55,7 +55,8 @@ def wrap(
             tag "effect", and 2 % spot checks.
         mode: `"shadow"` withholds nothing and asks nobody: the graph behaves as without hitl, and
             `shadow_report()` tells who would have been asked. Reviews from before still wait.
-        store: A store, or its URL; `sqlite:///file.db`, or `sqlite://` for memory.
+        store: A store, or its URL; `sqlite:///file.db`, `sqlite://` for memory, or
+            `postgresql://user@host/name`.
         name: The workflow's name; the graph's own when None, and "workflow" when it has none.
         calibrators: By step path: a function from reported confidence to P(right). Its `name` and
             `cutoff` attributes are logged when it has them.

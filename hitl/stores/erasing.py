@@ -5,7 +5,7 @@ The trail is not touched: its events hold digests. What the digests are of goes,
 
 from typing import Any
 
-from sqlalchemy import Table, delete, inspect, select, update
+from sqlalchemy import Table, delete, inspect, select, text, update
 
 from hitl.models import Decision, GateRow, Outcome, Presentation, Review, RunRecord
 from hitl.ports import ERASED
@@ -72,21 +72,21 @@ class Erasing:
         gone = 0
         for name in _SNAPSHOTS:
             if there.has_table(name):
-                sql = f"DELETE FROM {name} WHERE thread_id = :run"  # noqa: S608 - constants
-                gone += self._line.raw.execute(sql, {"run": run_id}).rowcount
+                sql = text(f"DELETE FROM {name} WHERE thread_id = :run")  # noqa: S608 - constants
+                gone += self._line.sql.execute(sql, {"run": run_id}).rowcount
         return gone
 
 
-def _run(text: str) -> str:
-    run = RunRecord.model_validate_json(text)
+def _run(kept: str) -> str:
+    run = RunRecord.model_validate_json(kept)
     return record_text(run.model_copy(update={"reason": ERASED, "stop_asked": ""}))
 
 
-def _review(text: str) -> str:
-    review = Review.model_validate_json(text)
+def _review(kept: str) -> str:
+    review = Review.model_validate_json(kept)
     shown = review.presentation
-    kept = ("covers", "confidence", "confidence_kind", "reliability_before", "reliability_now")
-    numbers = {name: getattr(shown, name) for name in kept}
+    figures = ("covers", "confidence", "confidence_kind", "reliability_before", "reliability_now")
+    numbers = {name: getattr(shown, name) for name in figures}
     asked = review.question
     left = {
         "question": asked and asked.model_copy(update={"text": ERASED, "sha256": ""}),
@@ -97,13 +97,13 @@ def _review(text: str) -> str:
     return record_text(review.model_copy(update=left), without=REVIEW_COLUMNS)
 
 
-def _decision(text: str) -> str:
-    decision = Decision.model_validate_json(text)
+def _decision(kept: str) -> str:
+    decision = Decision.model_validate_json(kept)
     return record_text(decision.model_copy(update={"reasons": (), "note": "", "answer": None}))
 
 
-def _gate(text: str) -> str:
-    gate = GateRow.model_validate_json(text)
+def _gate(kept: str) -> str:
+    gate = GateRow.model_validate_json(kept)
     silent = {"summary": "", "problem": ""}
     tried = tuple(
         t.model_copy(
@@ -124,5 +124,5 @@ def _gate(text: str) -> str:
     return record_text(gate.model_copy(update=left), without=GATE_COLUMNS)
 
 
-def _outcome(text: str) -> str:
-    return record_text(Outcome.model_validate_json(text).model_copy(update={"note": ""}))
+def _outcome(kept: str) -> str:
+    return record_text(Outcome.model_validate_json(kept).model_copy(update={"note": ""}))

@@ -8,13 +8,16 @@ which a decision would pay ten times over.
 from collections import namedtuple
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Connection, Dialect, Select, Table
+from sqlalchemy import Connection, Dialect, Select, String, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement
 from sqlalchemy.types import TypeEngine
+
+from hitl.errors import StoreError
 
 InsertFactory = Callable[[Table], sqlite.Insert | postgresql.Insert]
 """An insert that knows ON CONFLICT; each database has its own."""
@@ -28,22 +31,31 @@ _Convert = Callable[[Any], Any]
 class Line:
     """One open connection. Transactions are begun and ended on the driver, by whoever opened it."""
 
-    def __init__(self, sql: Connection, raw: Any, rendered: "Rendered") -> None:
+    def __init__(
+        self,
+        sql: Connection,
+        raw: Any,
+        rendered: "Rendered",
+        *,
+        lease_time: Callable[[Any], datetime] | None = None,
+    ) -> None:
         """Hold the connection.
 
         Args:
             sql: SQLAlchemy's view of it, for queries that are put together at each call.
             raw: The driver's.
             rendered: The statements of its database.
+            lease_time: Asks the driver's connection for the time that leases are judged by; None
+                takes what callers pass in.
         """
         self.sql = sql
         self.raw = raw
         self._rendered = rendered
+        self._lease_time = lease_time
 
-    @property
-    def collision(self) -> type[Exception]:
-        """What the driver raises when a unique or foreign key is broken."""
-        return self._rendered.collision
+    def lease_time(self, now: datetime) -> datetime:
+        """Return the instant leases are judged by: the server's clock if it rules, else `now`."""
+        return now if self._lease_time is None else self._lease_time(self.raw)
 
     def rows(self, statement: Statement, **values: Any) -> list[Any]:
         """Run a statement; return its rows, with the columns as attributes."""
@@ -67,10 +79,7 @@ class Line:
 class Rendered:
     """The statements of one kind of database, each rendered at its first use."""
 
-    def __init__(
-        self, dialect: Dialect, *, insert: InsertFactory, collision: type[Exception]
-    ) -> None:
-        self.collision = collision
+    def __init__(self, dialect: Dialect, *, insert: InsertFactory) -> None:
         self._dialect = dialect
         self._insert = insert
         self._statements: dict[Statement, _Prepared] = {}
@@ -98,7 +107,11 @@ class _Prepared:
     @classmethod
     def of(cls, statement: ClauseElement, dialect: Dialect) -> "_Prepared":
         compiled = cast(SQLCompiler, statement.compile(dialect=dialect))
-        inward = {name: _inward(b.type, dialect) for b, name in compiled.bind_names.items()}
+        plain = _looked_for if isinstance(statement, Select) else _without_nul
+        inward = {
+            name: plain if _is_text(b.type) else _inward(b.type, dialect)
+            for b, name in compiled.bind_names.items()
+        }
         columns = list(_returned(statement))
         outward = [(i, _outward(column.type, dialect)) for i, column in enumerate(columns)]
         names = [column.name for column in columns]
@@ -138,6 +151,24 @@ def _returned(statement: Any) -> Any:
     if isinstance(statement, Select):
         return statement.selected_columns
     return statement.exported_columns
+
+
+def _is_text(kind: TypeEngine[Any]) -> bool:
+    return isinstance(getattr(kind, "impl", kind), String)
+
+
+def _without_nul(text: str | None) -> str | None:
+    """Refuse what Postgres cannot keep in a column of text; JSON keeps it as an escape."""
+    if text is not None and "\0" in text:
+        raise StoreError(
+            f"{text!r} cannot be stored: names and ids have no NUL character. Nothing was written."
+        )
+    return text
+
+
+def _looked_for(text: str | None) -> str | None:
+    """Return what is looked for: nothing that is stored has a NUL, nor has what stands for it."""
+    return text if text is None or "\0" not in text else text.replace("\0", "\ufffe")
 
 
 def _inward(kind: TypeEngine[Any], dialect: Dialect) -> _Convert | None:

@@ -43,8 +43,8 @@ from hitl.stores.trail import TrailReads
 _GATE_ORDER = (GATE.c.committed_at.is_(None), GATE.c.committed_at, GATE.c.seq)
 _AT_ONCE = 32
 """Gate rows fetched at a time when looking back."""
-_AFTER_ALL = 2**31 - 1
-"""More than any row's number: the most an INTEGER of Postgres holds."""
+_AFTER_ALL = 2**63 - 1
+"""More than any row's number: the most a BIGINT holds."""
 
 
 class SqlReader(TrailReads, KeyReads):
@@ -228,7 +228,9 @@ class SqlReader(TrailReads, KeyReads):
 
     def due_runs(self, *, now: datetime, limit: int = 100) -> list[str]:
         """See `Reader`."""
-        return [row.run_id for row in self._line.rows(s.DUE_RUNS, now=now, most=limit)]
+        at = self._line.lease_time(now)
+        found = self._line.rows(s.DUE_RUNS, now=now, lease_time=at, most=limit)
+        return [row.run_id for row in found]
 
     def next_due(self) -> datetime | None:
         """See `Reader`."""

@@ -7,8 +7,18 @@ the JSON. Their own registry keeps them out of the `SQLModel.metadata` of the us
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Column, Index, LargeBinary, MetaData, Table, UniqueConstraint, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
@@ -25,13 +35,20 @@ REVISION = "0004"
 """The schema's revision that these tables are; the newest migration."""
 
 
+_LONG = BigInteger().with_variant(Integer(), "sqlite")
+"""A number that is given out again and again; SQLite's integers are long enough."""
+
+
 class Row(SQLModel, registry=registry(metadata=MetaData(naming_convention=NAMES))):
     """Base of the tables; its metadata holds them all."""
 
 
 def _json() -> Column[Any]:
-    """Return a column of JSON text; the engine is told to pass the text through."""
-    return Column(JSON().with_variant(JSONB(), "postgresql"), nullable=False)
+    """Return a column of JSON text; the engine is told to pass the text through.
+
+    Never JSONB: it rewrites numbers, which breaks the hashes over them, and refuses NUL.
+    """
+    return Column(JSON(), nullable=False)
 
 
 def _only(name: str, *columns: str, where: str, unique: bool = False) -> Index:
@@ -90,11 +107,16 @@ class ReviewRow(Row, table=True):
 
 
 class ReviewCountRow(Row, table=True):
-    """How many reviews are in a status; kept by triggers, because pages show it all the time."""
+    """How many reviews are in a status; kept by triggers, because pages show it all the time.
+
+    Each connection to Postgres counts in a part of its own, so that no decision waits for another's
+    commit; the parts add up. A part alone may be negative.
+    """
 
     __tablename__ = "hitl_review_count"
 
     status: str = Field(primary_key=True)
+    part: int = Field(primary_key=True)
     n: int
 
 
@@ -104,7 +126,7 @@ class DecisionRow(Row, table=True):
     __tablename__ = "hitl_decision"
     __table_args__ = (UniqueConstraint("decision_id"), UniqueConstraint("review_id"))
 
-    seq: int | None = Field(default=None, primary_key=True)
+    seq: int | None = Field(default=None, primary_key=True, sa_type=_LONG)
     decision_id: str
     review_id: str = Field(foreign_key="hitl_review.id")
     verdict: str
@@ -122,7 +144,7 @@ class IntentRow(Row, table=True):
         _only("uq_hitl_intent_live", "review_id", where="outcome IS NULL", unique=True),
     )
 
-    seq: int | None = Field(default=None, primary_key=True)
+    seq: int | None = Field(default=None, primary_key=True, sa_type=_LONG)
     review_id: str = Field(foreign_key="hitl_review.id")
     commit_at: datetime
     outcome: str | None = None
@@ -142,7 +164,7 @@ class ProposalRow(Row, table=True):
         Index("ix_hitl_proposal_open", "run_id", "settled", "seq"),
     )
 
-    seq: int | None = Field(default=None, primary_key=True)
+    seq: int | None = Field(default=None, primary_key=True, sa_type=_LONG)
     run_id: str
     task_id: str
     place: str
@@ -165,7 +187,7 @@ class GateLogRow(Row, table=True):
         _only("ix_hitl_gate_asked", "workflow", "step", where="review_id IS NOT NULL"),
     )
 
-    seq: int | None = Field(default=None, primary_key=True)
+    seq: int | None = Field(default=None, primary_key=True, sa_type=_LONG)
     id: str
     run_id: str
     workflow: str
@@ -190,7 +212,7 @@ class AuditRow(Row, table=True):
     __tablename__ = "hitl_audit"
     __table_args__ = (UniqueConstraint("run_id", "chain_seq"), {"sqlite_autoincrement": True})
 
-    seq: int | None = Field(default=None, primary_key=True)
+    seq: int | None = Field(default=None, primary_key=True, sa_type=_LONG)
     run_id: str
     chain_seq: int
     prev: str
@@ -213,7 +235,7 @@ class HeadRow(Row, table=True):
 
     __tablename__ = "hitl_head"
 
-    seq: int = Field(primary_key=True)
+    seq: int = Field(primary_key=True, sa_type=_LONG)
     record: str = Field(sa_column=_json())
 
 
@@ -228,7 +250,7 @@ class MailRow(Row, table=True):
         {"sqlite_autoincrement": True},
     )
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int | None = Field(default=None, primary_key=True, sa_type=_LONG)
     run_id: str
     kind: str
     key: str
@@ -252,7 +274,7 @@ class OutcomeRow(Row, table=True):
     __tablename__ = "hitl_outcome"
     __table_args__ = (UniqueConstraint("id"), Index("ix_hitl_outcome_run_id", "run_id"))
 
-    seq: int | None = Field(default=None, primary_key=True)
+    seq: int | None = Field(default=None, primary_key=True, sa_type=_LONG)
     id: str
     run_id: str
     record: str = Field(sa_column=_json())

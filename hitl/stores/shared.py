@@ -1,7 +1,7 @@
-"""One open store per database file and process, however many workflows use it.
+"""One open store per database and process, however many workflows use it.
 
 A SQLite file has one writer; a notebook that wraps its graph a second time must not be refused by
-the first time.
+the first time. On Postgres they share connections.
 """
 
 import os
@@ -9,15 +9,15 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from hitl.ports import Clock
-from hitl.stores.sqlite import SqliteStore, open_store
+from hitl.ports import Clock, Store
+from hitl.stores.opening import is_postgres, open_store
 
 _FILE = "sqlite:///"
 
 
 @dataclass
 class _Shared:
-    store: SqliteStore
+    store: Store
     users: int = 0
 
 
@@ -25,7 +25,7 @@ _open: dict[tuple[int, str], _Shared] = {}
 _guard = threading.Lock()
 
 
-def borrow(url: str, *, clock: Clock) -> SqliteStore:
+def borrow(url: str, *, clock: Clock) -> Store:
     """Return the store at `url`, opened at the first call; each call is matched by a `give_back`.
 
     A store in memory is never shared.
@@ -33,9 +33,10 @@ def borrow(url: str, *, clock: Clock) -> SqliteStore:
     Raises:
         StoreError: It cannot be opened; see `open_store`.
     """
-    if not _is_file(url):
+    name = _name(url)
+    if name is None:
         return open_store(url, clock=clock)
-    key = (os.getpid(), str(Path(url.removeprefix(_FILE)).resolve()))
+    key = (os.getpid(), name)
     with _guard:
         shared = _open.get(key)
         if shared is None:
@@ -44,7 +45,7 @@ def borrow(url: str, *, clock: Clock) -> SqliteStore:
         return shared.store
 
 
-def give_back(store: SqliteStore) -> None:
+def give_back(store: Store) -> None:
     """Close the store when nobody else in this process uses it."""
     with _guard:
         for key, shared in list(_open.items()):
@@ -57,5 +58,10 @@ def give_back(store: SqliteStore) -> None:
     store.close()
 
 
-def _is_file(url: str) -> bool:
-    return url.startswith(_FILE) and ":memory:" not in url and url != _FILE
+def _name(url: str) -> str | None:
+    """Return what names the database in this process; None when it is never shared."""
+    if is_postgres(url):
+        return url
+    if url.startswith(_FILE) and ":memory:" not in url and url != _FILE:
+        return str(Path(url.removeprefix(_FILE)).resolve())
+    return None

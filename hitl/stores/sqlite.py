@@ -2,21 +2,19 @@
 
 import atexit
 import contextlib
-import logging
 import os
-import queue
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from datetime import UTC, datetime
+from datetime import timedelta
 from typing import TypeVar
 
 from hitl import failpoints
 from hitl.errors import StoreError, StoreUnavailable
-from hitl.ports import Clock, Reader, Transaction
+from hitl.ports import Clock, Reader, Transaction, system_clock
 from hitl.stores import sqlite_open
 from hitl.stores.line import Line
+from hitl.stores.listeners import Listeners
 from hitl.stores.lock import Holder, WriterLock, holder_of
 from hitl.stores.reader import SqlReader
 from hitl.stores.sqlite_refusals import FROM_THE_DATABASE, refusal
@@ -24,7 +22,6 @@ from hitl.stores.sqlite_writer import Writer
 
 T = TypeVar("T")
 
-_log = logging.getLogger(__name__)
 _IDLE_READERS = 8
 """Reading connections kept open; more are opened when more threads read at once."""
 _WIPE_WAIT = 10.0
@@ -33,17 +30,15 @@ _UPGRADE_WAIT = 60.0
 """Seconds `upgrade` waits for another process's upgrade."""
 
 
-def system_clock() -> datetime:
-    """Return the time now."""
-    return datetime.now(UTC)  # noqa: TID251 - the edge: this is the clock that is passed in elsewhere
-
-
 class SqliteStore:
     """Implements `hitl.ports.Store` on a SQLite file, or in memory.
 
     Writes of this process are committed together by one thread; a second process that opens the same
     file gets `StoreInUse`. Reads never wait for writes.
     """
+
+    lease = timedelta(seconds=30)
+    """Long: whoever opens the file next ends the leases of the one before."""
 
     def __init__(self, url: str, *, clock: Clock = system_clock) -> None:
         """Open the database, create or upgrade its tables, and start the writer.
@@ -59,7 +54,7 @@ class SqliteStore:
         self._pid = os.getpid()
         self._at = sqlite_open.locate(url)
         self._lock: WriterLock | None = sqlite_open.take_lock(self._at)
-        self._mail = _Listeners()
+        self._mail = Listeners()
         try:
             self._writer = Writer(
                 lambda: sqlite_open.open_writer(self._at),
@@ -180,32 +175,6 @@ class SqliteReadings:
         self._readers.close()
 
 
-def open_store(url: str, *, clock: Clock = system_clock) -> SqliteStore:
-    """Open the store that `url` names; a SQLite database is created or upgraded on the way.
-
-    Args:
-        url: `"sqlite:///hitl.db"` (relative), `"sqlite:////var/hitl.db"`, or `"sqlite://"` in memory.
-        clock: Returns the time now; stamps what the store itself records.
-
-    Raises:
-        StoreUnavailable: It cannot be opened, or the URL's scheme is not known.
-        StoreInUse: Another process writes it.
-        NewerDatabase: A later version of hitl wrote it.
-        NotBuilt: It is a Postgres URL.
-    """
-    return SqliteStore(url, clock=clock)
-
-
-def open_reader(url: str) -> SqliteReadings:
-    """Open a store for reading only, also while another process writes it.
-
-    Raises:
-        StoreUnavailable: It does not exist, cannot be opened, or is older than this version.
-        NewerDatabase: A later version of hitl wrote it.
-    """
-    return SqliteReadings(url)
-
-
 def holder(url: str) -> Holder | None:
     """Return the process that writes the database `url` names, or None when none does.
 
@@ -302,51 +271,3 @@ class _Readers:
                 line.close()
             else:
                 self._idle.append(line)
-
-
-class _Listeners:
-    """Calls the listeners of mail in a thread of their own, so that the writer never waits."""
-
-    def __init__(self) -> None:
-        self._listeners: list[Callable[[], None]] = []
-        self._door = threading.Lock()
-        self._news: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
-
-    def add(self, listener: Callable[[], None]) -> Callable[[], None]:
-        """Call `listener` at news; return a function that ends it."""
-        with self._door:
-            self._listeners.append(listener)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._serve, name="hitl-mail", daemon=True)
-                self._thread.start()
-
-        def end() -> None:
-            with self._door, contextlib.suppress(ValueError):
-                self._listeners.remove(listener)
-
-        return end
-
-    def tell(self) -> None:
-        """Tell that there is mail; returns at once."""
-        if self._thread is not None:
-            self._news.put("mail")
-
-    def close(self) -> None:
-        """End the thread, after what it was told."""
-        with self._door:
-            thread, self._thread = self._thread, None
-        if thread is not None:
-            self._news.put(None)
-            if thread is not threading.current_thread():
-                thread.join()
-
-    def _serve(self) -> None:
-        while self._news.get() is not None:
-            with self._door:
-                listeners = list(self._listeners)
-            for listener in listeners:
-                try:
-                    listener()
-                except Exception:
-                    _log.exception("a listener for mail raised")

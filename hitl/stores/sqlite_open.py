@@ -12,7 +12,7 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import NullPool
 
-from hitl.errors import NotBuilt, StoreInUse, StoreUnavailable
+from hitl.errors import StoreInUse, StoreUnavailable
 from hitl.stores.line import Line, Rendered
 from hitl.stores.lock import LockTaken, WriterLock
 from hitl.stores.rows import REVISION, VERSION_TABLE
@@ -21,7 +21,10 @@ OLDEST = (3, 35, 0)
 """The first SQLite with RETURNING."""
 BUSY_SECONDS = 10
 _HEADER = b"SQLite format 3\0"
-_KNOWN = "known are 'sqlite:///hitl.db' (a file) and 'sqlite://' (in memory)."
+_KNOWN = (
+    "known are 'sqlite:///hitl.db' (a file), 'sqlite://' (in memory) and"
+    " 'postgresql://user@host/name'."
+)
 _WRITER_PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
@@ -51,15 +54,12 @@ def locate(url: str) -> Location:
 
     Raises:
         StoreUnavailable: It is not the URL of a SQLite database.
-        NotBuilt: It is the URL of a Postgres database.
     """
     try:
         parsed = make_url(url)
     except ArgumentError as problem:
         raise StoreUnavailable(url, f"this is not a store URL; {_KNOWN}") from problem
     scheme, shown = parsed.get_backend_name(), parsed.render_as_string(hide_password=True)
-    if scheme in ("postgresql", "postgres"):
-        raise NotBuilt("The Postgres store")
     if scheme != "sqlite":
         raise StoreUnavailable(shown, f"the scheme {scheme!r} is not known; {_KNOWN}")
     if parsed.host or parsed.query:
@@ -202,7 +202,7 @@ def _engine(creator: Callable[[], sqlite3.Connection]) -> Engine:
 @cache
 def _rendered() -> Rendered:
     dialect = _engine(lambda: sqlite3.connect(":memory:")).dialect
-    return Rendered(dialect, insert=insert, collision=sqlite3.IntegrityError)
+    return Rendered(dialect, insert=insert)
 
 
 def _is_current(line: Line) -> bool:

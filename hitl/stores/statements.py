@@ -4,6 +4,7 @@ Parameters are named like their columns. An UPDATE's condition uses the prefix `
 SET clause has the column's own name.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import (
@@ -58,19 +59,29 @@ def _is(table: Table, *names: str) -> ColumnElement[bool]:
     return and_(*(table.c[name] == _p(name) for name in names))
 
 
+def _adding(table: Table, *without: str) -> Callable[[InsertFactory], ClauseElement]:
+    """Return how to insert a row unless it collides with one; it returns a column when it is new."""
+
+    def add(insert: InsertFactory) -> ClauseElement:
+        new = insert(table).values(_all(table, *without))
+        return new.on_conflict_do_nothing().returning(next(iter(table.c)))
+
+    return add
+
+
 # -- runs ---------------------------------------------------------------------------------------
 
 RUN_BY_ID = select(RUN.c.record).where(_is(RUN, "id"))
 COUNT_RUNS = select(RUN.c.status, func.count().label("n")).group_by(RUN.c.status)
 RUN_INPUT = select(RUN.c.input_type, RUN.c.input_blob).where(_is(RUN, "id"))
 EPOCH = select(RUN.c.epoch).where(_is(RUN, "id"))
-ADD_RUN = RUN.insert().values(_all(RUN))
+add_run = _adding(RUN)
 _THE_RUN = RUN.c.id == _p("the_id")
 SET_RUN = (
     update(RUN).where(_THE_RUN).values(_these(RUN, "workflow", "status", "created_at", "record"))
 )
 SET_RUN_INPUT = update(RUN).where(_THE_RUN).values(_these(RUN, "input_type", "input_blob"))
-LEASE_IS_FREE = or_(RUN.c.lease_until.is_(None), RUN.c.lease_until <= _p("now"))
+LEASE_IS_FREE = or_(RUN.c.lease_until.is_(None), RUN.c.lease_until <= _p("lease_time"))
 CLAIM_RUN = (
     update(RUN)
     .where(_THE_RUN, LEASE_IS_FREE)
@@ -91,10 +102,15 @@ BREAK_LEASES = (
 REVIEWS = select(REVIEW.c.record, REVIEW.c.status, DECISION.c.record.label("decision")).select_from(
     REVIEW.outerjoin(DECISION, DECISION.c.review_id == REVIEW.c.id)
 )
-COUNT_REVIEWS = select(REVIEW_COUNT.c.status, REVIEW_COUNT.c.n).where(REVIEW_COUNT.c.n > 0)
+_IN_STATUS = func.sum(REVIEW_COUNT.c.n)
+COUNT_REVIEWS = (
+    select(REVIEW_COUNT.c.status, _IN_STATUS.label("n"))
+    .group_by(REVIEW_COUNT.c.status)
+    .having(_IN_STATUS > 0)
+)
 REVIEW_PLACE = select(REVIEW.c.sort_at).where(_is(REVIEW, "id"))
 REVIEW_BY_ID = REVIEWS.where(_is(REVIEW, "id"))
-ADD_REVIEW = REVIEW.insert().values(_all(REVIEW))
+add_review = _adding(REVIEW)
 _THE_REVIEW = REVIEW.c.id == _p("the_id")
 SET_REVIEW = update(REVIEW).where(_THE_REVIEW).values(_all(REVIEW, "id")).returning(REVIEW.c.id)
 SET_REVIEW_IN_STATUS = SET_REVIEW.where(REVIEW.c.status == _p("the_status"))
@@ -113,7 +129,7 @@ DECIDE = DECIDE_EXPIRED.where(
 )
 DECISION_OF = select(DECISION.c.record).where(_is(DECISION, "review_id"))
 DECISION_BY_ID = select(DECISION.c.record).where(_is(DECISION, "decision_id"))
-ADD_DECISION = DECISION.insert().values(_all(DECISION, "seq"))
+add_decision = _adding(DECISION, "seq")
 _DENIED = DECISION.c.verdict == Verdict.DENY.value
 _VISIT = ("run_id", "step", "place", "visit", "shard")
 DENIALS = REVIEWS.where(_is(REVIEW, *_VISIT), _DENIED).order_by(DECISION.c.seq)
@@ -234,7 +250,7 @@ def put_mail(insert: InsertFactory) -> ClauseElement:
 
 POLICY_BODY = select(POLICY.c.body).where(_is(POLICY, "policy_hash"))
 OUTCOMES = select(OUTCOME.c.record).where(_is(OUTCOME, "run_id")).order_by(OUTCOME.c.seq)
-ADD_OUTCOME = OUTCOME.insert().values(_all(OUTCOME, "seq"))
+add_outcome = _adding(OUTCOME, "seq")
 SETTING_VALUE = select(SETTING.c.value).where(_is(SETTING, "key"))
 
 

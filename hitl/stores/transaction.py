@@ -1,7 +1,6 @@
 """Writes, in SQL that every supported database speaks. The methods of `hitl.ports.Transaction`."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -24,7 +23,7 @@ from hitl.ports import Clock
 from hitl.stores import statements as s
 from hitl.stores.erasing import Erasing
 from hitl.stores.keys import KeyWrites
-from hitl.stores.line import Line
+from hitl.stores.line import Line, Statement
 from hitl.stores.reader import SqlReader
 from hitl.stores.records import GATE_COLUMNS, NEVER, PROPOSAL_COLUMNS, REVIEW_COLUMNS, found
 from hitl.stores.text import json_text, record_text
@@ -53,17 +52,18 @@ class SqlTransaction(TrailWrites, KeyWrites, Erasing, SqlReader):
     def add_run(self, run: RunRecord, input: tuple[str, bytes] | None) -> None:
         """See `Transaction`."""
         kind, blob = input or (None, None)
-        with self._new("run", run.id):
-            self._line.run(
-                s.ADD_RUN,
-                id=run.id,
-                **_run_columns(run),
-                input_type=kind,
-                input_blob=blob,
-                epoch=0,
-                owner=None,
-                lease_until=None,
-            )
+        self._add(
+            "run",
+            run.id,
+            s.add_run,
+            id=run.id,
+            **_run_columns(run),
+            input_type=kind,
+            input_blob=blob,
+            epoch=0,
+            owner=None,
+            lease_until=None,
+        )
 
     def set_run(self, run: RunRecord) -> None:
         """See `Transaction`."""
@@ -78,8 +78,9 @@ class SqlTransaction(TrailWrites, KeyWrites, Erasing, SqlReader):
 
     def claim_run(self, run_id: str, owner: str, *, now: datetime, lease: timedelta) -> int | None:
         """See `Transaction`."""
+        at = self._line.lease_time(now)
         epoch = self._line.value(
-            s.CLAIM_RUN, the_id=run_id, now=now, owner=owner, lease_until=now + lease
+            s.CLAIM_RUN, the_id=run_id, lease_time=at, owner=owner, lease_until=at + lease
         )
         if epoch is None:
             found("run", run_id, self.epoch(run_id))
@@ -88,7 +89,8 @@ class SqlTransaction(TrailWrites, KeyWrites, Erasing, SqlReader):
     def renew_lease(self, run_id: str, epoch: int, *, now: datetime, lease: timedelta) -> bool:
         """See `Transaction`."""
         held = {"the_id": run_id, "the_epoch": epoch}
-        return self._line.value(s.RENEW_LEASE, lease_until=now + lease, **held) is not None
+        until = self._line.lease_time(now) + lease
+        return self._line.value(s.RENEW_LEASE, lease_until=until, **held) is not None
 
     def break_leases(self, *, keep_owner: str) -> None:
         """See `Transaction`."""
@@ -107,8 +109,7 @@ class SqlTransaction(TrailWrites, KeyWrites, Erasing, SqlReader):
 
     def add_review(self, review: Review) -> None:
         """See `Transaction`."""
-        with self._new("review", review.id):
-            self._line.run(s.ADD_REVIEW, id=review.id, **_review_columns(review))
+        self._add("review", review.id, s.add_review, id=review.id, **_review_columns(review))
 
     def set_review(self, review: Review) -> None:
         """See `Transaction`.
@@ -146,16 +147,17 @@ class SqlTransaction(TrailWrites, KeyWrites, Erasing, SqlReader):
         return True
 
     def _add_decision(self, review_id: str, decision: Decision) -> None:
-        with self._new("decision", decision.decision_id):
-            self._line.run(
-                s.ADD_DECISION,
-                decision_id=decision.decision_id,
-                review_id=review_id,
-                verdict=decision.verdict.value,
-                made_by=decision.made_by.value,
-                decided_at=decision.decided_at,
-                record=record_text(decision),
-            )
+        self._add(
+            "decision",
+            decision.decision_id,
+            s.add_decision,
+            decision_id=decision.decision_id,
+            review_id=review_id,
+            verdict=decision.verdict.value,
+            made_by=decision.made_by.value,
+            decided_at=decision.decided_at,
+            record=record_text(decision),
+        )
 
     def put_intent(self, intent: Intent) -> None:
         """See `Transaction`."""
@@ -274,24 +276,20 @@ class SqlTransaction(TrailWrites, KeyWrites, Erasing, SqlReader):
     def add_outcome(self, outcome: Outcome) -> None:
         """See `Transaction`."""
         ids = {"id": outcome.id, "run_id": outcome.run_id}
-        with self._new("outcome", outcome.id):
-            self._line.run(s.ADD_OUTCOME, **ids, record=record_text(outcome))
+        self._add("outcome", outcome.id, s.add_outcome, **ids, record=record_text(outcome))
 
     def set_setting(self, key: str, value: str) -> str:
         """See `Transaction`."""
         self._line.run(s.set_setting, key=key, value=value)
         return found("setting", key, self.setting(key))
 
-    @contextmanager
-    def _new(self, kind: str, id: str) -> Iterator[None]:
-        """Say in a sentence that what is inserted collides with what is there."""
-        try:
-            yield
-        except self._line.collision as problem:
-            raise StoreError(
-                f"The {kind} {id!r} is there already, or what it belongs to is missing."
-                " Nothing was written."
-            ) from problem
+    def _add(self, kind: str, name: str, statement: Statement, /, **values: Any) -> None:
+        """Insert a row, or say in a sentence that it collides with what is there.
+
+        The collision is no error of the database, because on Postgres that would end the transaction.
+        """
+        if self._line.value(statement, **values) is None:
+            raise StoreError(f"The {kind} {name!r} is there already. Nothing was written.")
 
 
 def _must_exist(kind: str, id: str, changed: int) -> None:

@@ -21,7 +21,7 @@ from langgraph.graph import END, START, StateGraph
 
 import hitl
 from hitl.graph.lg import EPOCH_KEY
-from hitl.graph.saver import FencedSaver
+from hitl.graph.savers import fenced_saver
 from hitl.models import RunRecord
 from hitl.reviews import utcnow
 
@@ -45,7 +45,7 @@ class Pair:
     def __init__(self, url: str, steps: int) -> None:
         self.app = hitl.wrap(loop(steps), hitl.EscalationPolicy("bench"), store=url, name="bench")
         self.plain = loop(steps).compile()
-        self.plain.checkpointer = FencedSaver(self.app.store, serde=self.app._wiring.serde)
+        self.plain.checkpointer = fenced_saver(self.app.store, serde=self.app._wiring.serde)
         self.steps = steps
         self.runs = 0
 

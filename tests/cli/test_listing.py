@@ -140,7 +140,7 @@ def test_what_cannot_be_found_is_a_sentence(
         ("sqlite:////no/such/folder/hitl.db", "there is no such file to read"),
         ("hitl.db", "this is not a store URL"),
         ("mysql://x/y", "the scheme 'mysql' is not known"),
-        ("postgresql://ana:secret@db/hitl", "not built in this version"),
+        ("postgresql://ana:secret@127.0.0.1:1/hitl", "Connection refused"),
     ],
 )
 def test_a_store_that_cannot_be_opened_is_a_sentence(

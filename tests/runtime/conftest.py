@@ -83,3 +83,11 @@ def decide(
         verdict = "deny"
         said |= {"remedy": remedy, "reasons": [f"wrong: {review.name.step}"]}
     app.queue.decide(review.id, verdict, **said)
+
+
+@pytest.fixture(params=["postgres", "sqlite"])
+def home(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty store: each test runs on both."""
+    if request.param == "postgres":
+        return str(request.getfixturevalue("postgres_url"))
+    return f"sqlite:///{request.getfixturevalue('tmp_path') / 'hitl.db'}"

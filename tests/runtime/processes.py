@@ -61,6 +61,7 @@ class MortalStore:
 
     def __init__(self, inner: Store) -> None:
         self.url = inner.url
+        self.lease = inner.lease
         self.writes = 0
         """Writes done since it was told; committed or not."""
         self._inner = inner

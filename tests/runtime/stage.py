@@ -60,10 +60,11 @@ def always(step: str, **options: Any) -> Checkpoint:
 
 @contextmanager
 def opened(
-    path: Path, graph: Any, rules: EscalationPolicy | None = None, **options: Any
+    home: Path | str, graph: Any, rules: EscalationPolicy | None = None, **options: Any
 ) -> Iterator[Workflow]:
-    """Wrap `graph` on the database file in `path`; close it at the end."""
-    options.setdefault("store", f"sqlite:///{path / 'hitl.db'}")
+    """Wrap `graph` on the database file in the folder `home`, or at its URL; close it at the end."""
+    url = home if isinstance(home, str) else f"sqlite:///{home / 'hitl.db'}"
+    options.setdefault("store", url)
     app = hitl.wrap(graph, rules or policy(), **options)
     try:
         yield app

@@ -9,16 +9,17 @@ from hitl.ports import Store
 from hitl.stores import open_store
 from tests.stores.records import make_run, noon
 
-_OPENERS: dict[str, Callable[[Path], str]] = {
-    "sqlite": lambda folder: f"sqlite:///{folder / 'hitl.db'}",
-    "sqlite in memory": lambda _folder: "sqlite://",
+_OPENERS: dict[str, Callable[[pytest.FixtureRequest], str]] = {
+    "postgres": lambda request: str(request.getfixturevalue("postgres_url")),
+    "sqlite": lambda request: f"sqlite:///{request.getfixturevalue('tmp_path') / 'hitl.db'}",
+    "sqlite in memory": lambda _: "sqlite://",
 }
 
 
 @pytest.fixture(params=sorted(_OPENERS))
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+def store(request: pytest.FixtureRequest) -> Iterator[Store]:
     """An empty store."""
-    opened = open_store(_OPENERS[request.param](tmp_path), clock=noon)
+    opened = open_store(_OPENERS[request.param](request), clock=noon)
     yield opened
     opened.close()
 

@@ -5,11 +5,13 @@ import pytest
 
 from hitl.errors import StoreError
 from hitl.models import FieldChange, JsonObject, MailKind, Presentation, RunStatus, Signal
-from hitl.ports import Store, Transaction
+from hitl.ports import Reader, Store, Transaction
 from tests.stores.records import NOON, make_gate, make_review, make_run
 
 SURROGATE = "half a \ud83d smile"
 ODD = "NUL \x00, DEL \x7f, tag \U000e0041, bidi \u202e, 😀, \\u0000, \u2028, \ue000, NaN Infinity"
+
+NAMES = ODD.replace("\0", "")
 
 
 def test_odd_text_comes_back_as_it_was(store: Store) -> None:
@@ -23,7 +25,7 @@ def test_odd_text_comes_back_as_it_was(store: Store) -> None:
         t.put_gate(gate)
         t.put_mail("run_1", MailKind.WAKE, key="k", due_at=NOON, payload=payload)
         t.save_policy("hash", payload)
-        t.set_setting(ODD, ODD)
+        t.set_setting(NAMES, NAMES)
 
     store.write(job)
 
@@ -31,7 +33,26 @@ def test_odd_text_comes_back_as_it_was(store: Store) -> None:
     assert store.read(lambda r: r.gate("gate_1")) == gate
     assert store.read(lambda r: r.mail("run_1", now=NOON))[0].payload == payload
     assert store.read(lambda r: r.policy("hash")) == payload
-    assert store.read(lambda r: r.setting(ODD)) == ODD
+    assert store.read(lambda r: r.setting(NAMES)) == NAMES
+
+
+def test_names_and_ids_have_no_nul_and_none_is_found_by_one(store: Store) -> None:
+    jobs: list[Callable[[Transaction], object]] = [
+        lambda t: t.add_run(make_run(ODD), None),
+        lambda t: t.add_review(make_review(ODD)),
+        lambda t: t.put_mail("run_1", MailKind.WAKE, key=ODD, due_at=NOON),
+        lambda t: t.set_setting("key", ODD),
+        lambda t: t.append_audit(ODD, {"action": "x"}),
+    ]
+    for job in jobs:
+        with pytest.raises(StoreError, match="no NUL character"):
+            store.write(job)
+
+    def looks(r: Reader) -> list[object]:
+        return [r.find_run(ODD), r.epoch(ODD), r.decision(ODD), r.intent(ODD), r.setting(ODD)]
+
+    assert store.read(looks) == [None] * 5
+    assert store.write(looks) == [None] * 5
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hitl.errors import NotBuilt, StoreError, StoreInUse, StoreUnavailable
+from hitl.errors import StoreError, StoreInUse, StoreUnavailable
 from hitl.ports import Reader
 from hitl.stores import Holder, holder, open_reader, open_store, upgrade, wal_reset_affected
 from tests.stores.acts import add_runs
@@ -45,12 +45,6 @@ def test_a_place_that_cannot_hold_a_store_is_said_in_a_sentence(tmp_path: Path) 
                 act(url)
 
     assert list(tmp_path.iterdir()) == []
-
-
-def test_postgres_is_not_built_yet() -> None:
-    for url in ("postgresql://u:p@db/hitl", "postgresql+psycopg://u:p@db/hitl", "postgres://db/x"):
-        with pytest.raises(NotBuilt, match="The Postgres store is not built"):
-            open_store(url)
 
 
 @pytest.mark.parametrize(

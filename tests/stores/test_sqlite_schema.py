@@ -204,7 +204,7 @@ def test_the_trail_cannot_be_changed_even_in_sql(url: str, tmp_path: Path, chang
 
 @pytest.fixture
 def filled(url: str) -> Iterator[SqliteStore]:
-    store = open_store(url)
+    store = SqliteStore(url)
     add_runs(store, make_run())
     add_reviews(store, make_review())
     put_gates(store, make_gate())
@@ -273,7 +273,7 @@ def test_a_decision_needs_its_review_in_sql_too(filled: SqliteStore) -> None:
 
 def test_every_statement_and_table_also_renders_for_postgres() -> None:
     dialect = cast("type[Dialect]", PGDialect)()
-    rendered = Rendered(dialect, insert=postgresql.insert, collision=Exception)
+    rendered = Rendered(dialect, insert=postgresql.insert)
     known: list[Statement] = [
         value for value in vars(statements).values() if isinstance(value, Select | UpdateBase)
     ]

@@ -4,7 +4,6 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects import postgresql
 
 revision = "0001"
 down_revision = None
@@ -21,7 +20,15 @@ _ONE_MORE = (
     " INSERT INTO hitl_review_count (status, n) VALUES (NEW.status, 1)"
     " ON CONFLICT (status) DO UPDATE SET n = n + 1;"
 )
+_REFUSED = "hitl_refuse('The audit trail is append-only.')"
 _TRIGGERS = {
+    "postgresql": (
+        "CREATE FUNCTION hitl_refuse() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN RAISE EXCEPTION USING MESSAGE = TG_ARGV[0]; END'",
+        "CREATE TRIGGER hitl_audit_keeps BEFORE UPDATE OR DELETE OR TRUNCATE ON hitl_audit"
+        f" FOR EACH STATEMENT EXECUTE FUNCTION {_REFUSED}",
+        # reviews are counted from revision 0004 on: no Postgres database is older
+    ),
     "sqlite": (
         "CREATE TRIGGER hitl_audit_keeps_update BEFORE UPDATE ON hitl_audit" + _REFUSE,
         "CREATE TRIGGER hitl_audit_keeps_delete BEFORE DELETE ON hitl_audit" + _REFUSE,
@@ -32,7 +39,7 @@ _TRIGGERS = {
         "CREATE TRIGGER hitl_review_is_moved AFTER UPDATE OF status ON hitl_review"
         f" WHEN OLD.status <> NEW.status BEGIN {_ONE_LESS} {_ONE_MORE} END",
         f"CREATE TRIGGER hitl_review_is_gone AFTER DELETE ON hitl_review BEGIN {_ONE_LESS} END",
-    )
+    ),
 }
 
 
@@ -51,7 +58,14 @@ def upgrade() -> None:
 
 
 def _text(name: str, *, null: bool = False) -> sa.Column[Any]:
-    return sa.Column(name, sa.String(), nullable=null)
+    # in the order of its bytes everywhere, whatever language the server sorts by
+    kind = sa.String().with_variant(sa.String(collation="C"), "postgresql")
+    return sa.Column(name, kind, nullable=null)
+
+
+def _long(name: str) -> sa.Column[Any]:
+    kind = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    return sa.Column(name, kind, nullable=False)
 
 
 def _int(name: str) -> sa.Column[Any]:
@@ -67,8 +81,7 @@ def _time(name: str, *, null: bool = False) -> sa.Column[Any]:
 
 
 def _json(name: str) -> sa.Column[Any]:
-    kind = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
-    return sa.Column(name, kind, nullable=False)
+    return sa.Column(name, sa.JSON(), nullable=False)
 
 
 def _key(table: str, *columns: str) -> sa.PrimaryKeyConstraint:
@@ -141,7 +154,7 @@ def _of_review(table: str) -> sa.ForeignKeyConstraint:
 def _decisions() -> None:
     op.create_table(
         "hitl_decision",
-        _int("seq"),
+        _long("seq"),
         _text("decision_id"),
         _text("review_id"),
         _text("verdict"),
@@ -155,7 +168,7 @@ def _decisions() -> None:
     )
     op.create_table(
         "hitl_intent",
-        _int("seq"),
+        _long("seq"),
         _text("review_id"),
         _time("commit_at"),
         _text("outcome", null=True),
@@ -171,7 +184,7 @@ def _decisions() -> None:
 def _proposals() -> None:
     op.create_table(
         "hitl_proposal",
-        _int("seq"),
+        _long("seq"),
         _text("run_id"),
         _text("task_id"),
         _text("place"),
@@ -190,7 +203,7 @@ def _proposals() -> None:
 def _gates() -> None:
     op.create_table(
         "hitl_gate",
-        _int("seq"),
+        _long("seq"),
         _text("id"),
         _text("run_id"),
         _text("workflow"),
@@ -215,7 +228,7 @@ def _gates() -> None:
 def _trail() -> None:
     op.create_table(
         "hitl_audit",
-        _int("seq"),
+        _long("seq"),
         _text("run_id"),
         _int("chain_seq"),
         _text("prev"),
@@ -230,7 +243,7 @@ def _trail() -> None:
 def _mail() -> None:
     op.create_table(
         "hitl_mail",
-        _int("id"),
+        _long("id"),
         _text("run_id"),
         _text("kind"),
         _text("key"),
@@ -254,7 +267,7 @@ def _smaller_tables() -> None:
     )
     op.create_table(
         "hitl_outcome",
-        _int("seq"),
+        _long("seq"),
         _text("id"),
         _text("run_id"),
         _json("record"),
