@@ -106,8 +106,8 @@ class Postgres:
     def fail(self, problem: BaseException) -> NoReturn:
         """Raise `StoreUnavailable` with what the server says."""
         said = str(getattr(problem, "orig", problem)).strip().splitlines()
-        why = said[-1].strip() if said else type(problem).__name__
-        raise StoreUnavailable(self.url, f"Postgres says: {why}.") from problem
+        why = said[0].strip() if said else type(problem).__name__
+        raise StoreUnavailable(self.url, f"Postgres says: {why.rstrip('.')}.") from problem
 
     def _engine_args(self) -> tuple[list[Any], dict[str, Any]]:
         dialect = _dialect()
