@@ -31,7 +31,7 @@ NAMES = {
 }
 PREFIX = "hitl_"
 VERSION_TABLE = "hitl_version"
-REVISION = "0004"
+REVISION = "0005"
 """The schema's revision that these tables are; the newest migration."""
 
 

@@ -60,6 +60,9 @@ def locate(url: str) -> Location:
     except ArgumentError as problem:
         raise StoreUnavailable(url, f"this is not a store URL; {_KNOWN}") from problem
     scheme, shown = parsed.get_backend_name(), parsed.render_as_string(hide_password=True)
+    if scheme in ("postgresql", "postgres"):
+        told = "this is for files; for Postgres use its own tools, such as pg_dump and pg_restore."
+        raise StoreUnavailable(shown, told)
     if scheme != "sqlite":
         raise StoreUnavailable(shown, f"the scheme {scheme!r} is not known; {_KNOWN}")
     if parsed.host or parsed.query:

@@ -27,7 +27,7 @@ _TRIGGERS = {
         " 'BEGIN RAISE EXCEPTION USING MESSAGE = TG_ARGV[0]; END'",
         "CREATE TRIGGER hitl_audit_keeps BEFORE UPDATE OR DELETE OR TRUNCATE ON hitl_audit"
         f" FOR EACH STATEMENT EXECUTE FUNCTION {_REFUSED}",
-        # reviews are counted from revision 0004 on: no Postgres database is older
+        # reviews are counted from revision 0005 on: no Postgres database is older
     ),
     "sqlite": (
         "CREATE TRIGGER hitl_audit_keeps_update BEFORE UPDATE ON hitl_audit" + _REFUSE,

@@ -2,7 +2,6 @@
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects import postgresql
 
 revision = "0004"
 down_revision = "0003"
@@ -12,12 +11,12 @@ depends_on = None
 
 def upgrade() -> None:
     """Create the table."""
-    json = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
+    text = sa.String().with_variant(sa.String(collation="C"), "postgresql")
     op.create_table(
         "hitl_user_key",
-        sa.Column("id", sa.String(), nullable=False),
-        sa.Column("name", sa.String(), nullable=False),
-        sa.Column("record", json, nullable=False),
+        sa.Column("id", text, nullable=False),
+        sa.Column("name", text, nullable=False),
+        sa.Column("record", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_hitl_user_key"),
     )
     op.create_index("ix_hitl_user_key_name", "hitl_user_key", ["name"])
