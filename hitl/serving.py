@@ -59,6 +59,7 @@ def prepare(
     port: int,
     reviewer: str,
     extra_routers: Sequence[Any] = (),
+    workflows: Sequence[Any] = (),
 ) -> Server:
     """Bind the port on 127.0.0.1 and build the pages and the API over `queue`.
 
@@ -69,6 +70,7 @@ def prepare(
         port: 0 takes a free one.
         reviewer: The name decisions on the pages carry.
         extra_routers: FastAPI routers mounted beside the pages.
+        workflows: What can be started over HTTP; see `review_ui.running.Startable`.
 
     Raises:
         ConfigurationError: The port is taken.
@@ -80,7 +82,7 @@ def prepare(
     address = f"http://{LOOPBACK}:{listener.getsockname()[1]}"
     page_token = secrets.token_urlsafe(24)
     api_token = os.environ.get("HITL_API_TOKEN") or secrets.token_urlsafe(32)
-    routers = [create_api(queue, token=api_token), *extra_routers]
+    routers = [create_api(queue, token=api_token, workflows=workflows), *extra_routers]
     app = create_app(queue, title=title, token=page_token, reviewer=reviewer, extra_routers=routers)
     if isinstance(store, Announcing):
         store.announce(address, api_token)
@@ -93,6 +95,7 @@ def mounted(
     title: str,
     auth: Callable[..., Any],
     serving: Callable[[], AbstractContextManager[None]],
+    workflows: Sequence[Any] = (),
 ) -> "APIRouter":
     """Return pages and API as a router for an app that says who is there.
 
@@ -100,6 +103,7 @@ def mounted(
         queue: The review service.
         title: Shown at the top of the pages.
         auth: A FastAPI dependency that returns the reviewer's name, or raises.
+        workflows: What can be started over HTTP.
         serving: What is entered when that app starts, and left when it ends.
     """
     from review_ui import create_app  # noqa: PLC0415 - `import hitl` must not load the web pages
@@ -107,7 +111,11 @@ def mounted(
     from review_ui.mounting import mounted as below  # noqa: PLC0415
 
     pages = create_app(
-        queue, title=title, reviewer="", extra_routers=[create_api(queue)], allowed_hosts=None
+        queue,
+        title=title,
+        reviewer="",
+        extra_routers=[create_api(queue, workflows=workflows)],
+        allowed_hosts=None,
     )
 
     @asynccontextmanager

@@ -33,6 +33,7 @@ NEEDS: Mapping[str, May] = MappingProxyType(
         "POST /v1/reviews/{review_id}/takeover": May.DECIDE,
         "POST /v1/reviews/{review_id}/handback": May.DECIDE,
         "GET /v1/runs": May.LOOK,
+        "POST /v1/runs": May.START,
         "GET /v1/runs/{run_id:path}": May.LOOK_OWN,
         "POST /v1/runs/{run_id:path}/stop": May.STOP,
         "POST /v1/runs/{run_id:path}/resume": May.WITHDRAW,

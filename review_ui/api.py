@@ -4,6 +4,7 @@ Every answer that is not 2xx is a `Problem`: the error's name, a sentence, and i
 won. The records are those of `hitl.client`.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -14,18 +15,17 @@ from hitl.client import (
     CancelBody,
     DecisionBody,
     Problem,
-    ResumeBody,
     ReviewDetail,
     ReviewPage,
-    RunPage,
-    StopBody,
     TakeoverBody,
 )
-from hitl.models import Decision, ReviewStatus, RunRecord, RunStatus
+from hitl.models import Decision, ReviewStatus
 from hitl.reviews import NO_ANSWER, ReviewQueue
 from review_ui.acting import actor
-from review_ui.admission import admission, only_own, only_own_or
+from review_ui.admission import admission, only_own_or
 from review_ui.asking import add_requests
+from review_ui.probes import add_probes
+from review_ui.running import Startable, add_runs
 from review_ui.sentences import Sentences, answer, body_of, detail
 from review_ui.strict import parse, read_body
 from review_ui.users import add_users
@@ -40,15 +40,20 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
 
 
 def create_api(
-    queue: ReviewQueue, *, token: str | None = None, owner: str = "operator"
+    queue: ReviewQueue,
+    *,
+    token: str | None = None,
+    owner: str = "operator",
+    workflows: Sequence[Startable] = (),
 ) -> APIRouter:
-    """Return the router of `/v1` and `/healthz`.
+    """Return the router of `/v1`, `/healthz` and `/readyz`.
 
     Args:
         queue: The queue that answers.
         token: What `Authorization: Bearer` must carry; at least 16 characters. None where the app it
             is mounted in says who is there: then everything is done in that name, and in no other.
         owner: Who holds the token: decisions that name nobody are recorded under this name.
+        workflows: What can be started over HTTP, because this process advances it.
 
     Raises:
         ValueError: The token is too short to keep anybody out.
@@ -56,7 +61,7 @@ def create_api(
     if token is not None and len(token) < 16:
         raise ValueError("The API's token has fewer than 16 characters; make one with `secrets`.")
     router = APIRouter(route_class=Sentences)
-    router.add_api_route("/healthz", _alive, methods=["GET"])
+    add_probes(router, queue)
     v1 = APIRouter(
         prefix="/v1",
         route_class=Sentences,
@@ -67,7 +72,8 @@ def create_api(
     add_requests(v1, queue)
     _add_decisions(v1, queue, owner)
     _add_takeovers(v1, queue, owner)
-    _add_runs(v1, queue, owner)
+    add_runs(v1, queue, owner, workflows)
+    _add_audit(v1, queue)
     add_users(v1, queue, owner)
     router.include_router(v1)
     return router
@@ -156,49 +162,10 @@ def _add_takeovers(v1: APIRouter, queue: ReviewQueue, owner: str) -> None:
         return answer(detail(queue.hand_back(review_id, by=by)))
 
 
-def _add_runs(v1: APIRouter, queue: ReviewQueue, owner: str) -> None:
-    @v1.get("/runs", response_model=RunPage)
-    def list_runs(
-        status: Annotated[list[RunStatus] | None, Query()] = None,
-        workflow: str | None = None,
-        limit: Limit = 50,
-        before: str | None = None,
-    ) -> Response:
-        """Return runs, newest first."""
-        found = queue.runs(status=status or (), workflow=workflow, limit=limit, before=before)
-        following = found[-1].id if len(found) == limit else None
-        return answer(RunPage(runs=tuple(found), next=following))
-
-    @v1.post("/runs/{run_id:path}/stop", response_model=RunRecord, openapi_extra=body_of(StopBody))
-    def stop(request: Request, run_id: str, body: Body) -> Response:
-        """Stop a run: at once, or before its next step; 409 when it has ended."""
-        said = parse(StopBody, body)
-        by = actor(request, said.by, owner)
-        return answer(queue.stop(run_id, by=by, reason=said.reason))
-
-    @v1.post(
-        "/runs/{run_id:path}/resume", response_model=RunRecord, openapi_extra=body_of(ResumeBody)
-    )
-    def resume(request: Request, run_id: str, body: Body) -> Response:
-        """Let a stopped run go on; 409 when the stop button did not stop it."""
-        said = parse(ResumeBody, body)
-        return answer(queue.resume(run_id, by=actor(request, said.by, owner)))
-
-    @v1.get("/runs/{run_id:path}", response_model=RunRecord)
-    def read_run(request: Request, run_id: str) -> Response:
-        """Return one run."""
-        run = queue.run(run_id)
-        only_own(request, "run", run_id, run.initiator)
-        return answer(run)
-
+def _add_audit(v1: APIRouter, queue: ReviewQueue) -> None:
     @v1.get("/audit", response_model=AuditPage)
     def read_audit(after: Annotated[int, Query(ge=0)] = 0, limit: Limit = 100) -> Response:
         """Return events of the trail, oldest first."""
         found = queue.audit(after=after, limit=limit)
         following = found[-1].seq if len(found) == limit else None
         return answer(AuditPage(events=tuple(found), next=following))
-
-
-async def _alive() -> dict[str, str]:
-    """Return that the process is alive."""
-    return {"status": "alive"}

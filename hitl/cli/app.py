@@ -89,7 +89,10 @@ def serve(
     target: Annotated[
         str | None,
         typer.Option(
-            "--app", metavar="MODULE:NAME", help="A wrapped workflow, or a function returning one."
+            "--app",
+            envvar="HITL_APP",
+            metavar="MODULE:NAME",
+            help="A wrapped workflow, or a function returning one.",
         ),
     ] = None,
     store: StoreUrl = DEFAULT_STORE,

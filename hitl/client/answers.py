@@ -25,6 +25,7 @@ from hitl.errors import (
     RunRefusal,
     ServerUnreachable,
     TooLateToUndo,
+    UnknownWorkflow,
     UserRefused,
 )
 
@@ -46,6 +47,7 @@ _ERRORS: dict[str, type[HitlError]] = {
         ReviewRefusal,
         RunRefusal,
         TooLateToUndo,
+        UnknownWorkflow,
         UserRefused,
     )
 }

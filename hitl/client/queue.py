@@ -20,6 +20,7 @@ from hitl.client.records import (
     NewKey,
     ReviewDetail,
     ReviewPage,
+    RunDetail,
     RunPage,
     UserDetail,
     UserPage,
@@ -206,7 +207,20 @@ class QueueClient:
 
     def run(self, run_id: str) -> RunRecord:
         """See `ReviewQueue.run`."""
-        return self._get(f"/v1/runs/{quoted(run_id)}", RunRecord)
+        told = self._get(f"/v1/runs/{quoted(run_id)}", RunDetail)
+        return RunRecord(**{name: getattr(told, name) for name in RunRecord.model_fields})
+
+    def start(
+        self, workflow: str, inputs: JsonValue, *, key: str | None = None, by: str | None = None
+    ) -> RunDetail:
+        """Start a run where its workflow is served; the same key never starts a second one.
+
+        Raises:
+            NotFound: The workflow is not served there.
+            RequestRefused: The key came with other inputs.
+        """
+        body: _Body = {"workflow": workflow, "inputs": inputs, "by": by}
+        return self._post("/v1/runs", RunDetail, body, workflow, key=key)
 
     def stop(self, run_id: str, *, by: str, reason: str = "") -> RunRecord:
         """See `ReviewQueue.stop`."""
@@ -242,12 +256,14 @@ class QueueClient:
         given = {name: value for name, value in (query or {}).items() if value is not None}
         return self._asked(self._http.build_request("GET", path, params=given), answer)
 
-    def _post(self, path: str, answer: type[T], body: _Body, review_id: str) -> T:
+    def _post(
+        self, path: str, answer: type[T], body: _Body, about: str, *, key: str | None = None
+    ) -> T:
         try:
             content = canonical_json(body)
         except ValueError as problem:
-            raise InvalidAnswer(review_id, f"{problem}. Nothing was sent.") from problem
-        kind = {"Content-Type": "application/json"}
+            raise InvalidAnswer(about, f"{problem}. Nothing was sent.") from problem
+        kind = {"Content-Type": "application/json"} | ({"Idempotency-Key": key} if key else {})
         return self._asked(
             self._http.build_request("POST", path, content=content, headers=kind), answer
         )

@@ -116,6 +116,32 @@ class ReviewPage(Record):
     next: str | None = None
 
 
+class RunBody(Record):
+    """Body of `POST /v1/runs`."""
+
+    workflow: str
+    inputs: JsonValue = Field(default_factory=dict)
+    """The graph's input."""
+    by: str | None = Field(default=None, max_length=200)
+    """Who starts it, and may not decide its reviews; None for the owner of the key."""
+
+
+class RunDetail(RunRecord):
+    """A run as `GET /v1/runs/{id}` tells it."""
+
+    reviews: tuple[Review, ...] = ()
+    """All its reviews, those due first."""
+    value: JsonValue = None
+    """What the graph returned; null until it is done, and where its workflow is not served."""
+
+
+class Readiness(Record):
+    """Whether a process can do its work, as `GET /readyz` tells it."""
+
+    ready: bool
+    problems: tuple[str, ...] = ()
+
+
 class RunPage(Record):
     """Some runs; `next` is given as `before` for those that follow, None at the end."""
 

@@ -4,6 +4,7 @@ The hierarchy:
 
 * HitlError
   + NotFound
+    - UnknownWorkflow
   + ConfigurationError
     - UnknownStep
     - NotBuilt
@@ -89,6 +90,7 @@ from hitl.errors.sentences import (
     StoreInUse,
     StoreUnavailable,
     UnknownStep,
+    UnknownWorkflow,
     UserRefused,
 )
 from hitl.errors.upkeep import SnapshotRefused, TrailBroken, UpkeepRefused
@@ -133,6 +135,7 @@ __all__ = [
     "TooLateToUndo",
     "TrailBroken",
     "UnknownStep",
+    "UnknownWorkflow",
     "UnusableColumn",
     "UpkeepRefused",
     "UserRefused",

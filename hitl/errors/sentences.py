@@ -22,6 +22,17 @@ class NotFound(HitlError):
         super().__init__(f"No {kind} with id {id!r}.")
 
 
+class UnknownWorkflow(NotFound):
+    """A run was to be started of a workflow that is not served here."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        self.known = sorted(known)
+        super().__init__("workflow", name)
+        served = f"it serves {', '.join(map(repr, self.known))}" if self.known else "it serves none"
+        told = f"This process serves no workflow {name!r}; {served}. Nothing was started."
+        self.args = (told,)
+
+
 class ConfigurationError(HitlError):
     """The workflow, its policy or its store is declared wrongly. Raised before a run starts."""
 

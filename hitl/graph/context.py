@@ -36,6 +36,7 @@ class Current:
     """From 1; 2 is the first try after a no."""
     keyed: Callable[[], str] = field(repr=False)
     ends: Callable[[], datetime | None] = field(repr=False)
+    released_by: Callable[[], str | None] = field(repr=False)
     rollout: int = 0
     """Which try of this attempt, from 0; more than 0 while the step tries again by itself."""
     denials: tuple[Denial, ...] = ()
@@ -60,6 +61,11 @@ class Current:
         another run, visit or action. Give it to the system the effect happens in.
         """
         return self.keyed()
+
+    @property
+    def review_id(self) -> str | None:
+        """The review before this step whose answer let it run; None when nobody was asked."""
+        return self.released_by()
 
 
 _CURRENT: ContextVar[Current | None] = ContextVar("hitl_current", default=None)

@@ -60,10 +60,10 @@ def enter(
     run_id = str(conf.get("thread_id") or new_id("run", driver.wiring.clock()))
     if driver.store.read(lambda r: r.find_run(run_id)) is None:
         if not driver.has_snapshots(run_id):
-            frozen = _frozen(driver, input, config, in_loop=in_loop)
+            frozen = frozen_call(driver, input, config, in_loop=in_loop)
             epoch = _begin(driver, run_id, frozen, initiator)
             return Entry(driver.taken(run_id, epoch, config), lambda: input)
-        call = _frozen(driver, None, config, in_loop=in_loop)
+        call = frozen_call(driver, None, config, in_loop=in_loop)
         driver.adopt(run_id, initiator=initiator, call=call)
     advance = driver.open(run_id, config)
     try:
@@ -105,7 +105,7 @@ def _begin(driver: Driver, run_id: str, frozen: tuple[str, bytes], initiator: st
 
     def work(t: Transaction) -> int:
         t.add_run(run, frozen)
-        t.append_audit(run_id, _started(run, now))
+        t.append_audit(run_id, started(run, now))
         t.put_mail(run_id, MailKind.START, key=f"start:{run_id}", due_at=now)
         epoch = t.claim_run(run_id, owner(), now=now, lease=driver.store.lease)
         assert epoch is not None  # noqa: S101 - just inserted
@@ -114,7 +114,7 @@ def _begin(driver: Driver, run_id: str, frozen: tuple[str, bytes], initiator: st
     return driver.store.write(work)
 
 
-def _frozen(
+def frozen_call(
     driver: Driver, input: Any, config: RunnableConfig, *, in_loop: bool
 ) -> tuple[str, bytes]:
     """Return what is kept of a call: the input, and what later advances need again."""
@@ -143,7 +143,7 @@ def _continue(
         driver.store.write(updated_by_hand(session, actor="caller"))
         session.reload(session.run)
     else:
-        _new_turn(driver, session, _frozen(driver, input, config, in_loop=in_loop))
+        _new_turn(driver, session, frozen_call(driver, input, config, in_loop=in_loop))
     return Entry(advance, lambda: input)
 
 
@@ -218,7 +218,7 @@ def _new_turn(driver: Driver, session: Session, frozen: tuple[str, bytes]) -> No
         t.set_run(run.model_copy(update={"stop_asked": "" if asked == seen else asked}))
         t.set_run_input(run.id, frozen)
         t.put_mail(run.id, MailKind.INPUT, key=f"input:{run.id}:{run.turn}", due_at=now)
-        t.append_audit(run.id, _started(run, now))
+        t.append_audit(run.id, started(run, now))
 
     driver.store.write(work)
     session.reload(run)
@@ -241,7 +241,8 @@ def next_input(driver: Driver, advance: Advance) -> Any:
     return Command(resume=resume) if resume else None
 
 
-def _started(run: RunRecord, now: Any) -> Any:
+def started(run: RunRecord, now: Any) -> Any:
+    """Return the first event of a turn."""
     return entry(
         "run.started" if run.turn == 1 else "run.input",
         at=now,

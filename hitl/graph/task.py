@@ -302,10 +302,15 @@ class Attempt:
             attempt=self.number,
             keyed=self._effect_key,
             ends=self._deadline,
+            released_by=self._review_before,
             rollout=rollout,
             denials=self._heard(),
             name=self.name,
         )
+
+    def _review_before(self) -> str | None:
+        stored = Attempt.of(self.task, Place.BEFORE).withheld
+        return None if stored is None else stored.review_id
 
     def _heard(self) -> tuple[Denial, ...]:
         """Return the noes that reach the body: a no to a child graph is heard by its steps."""

@@ -11,9 +11,9 @@ from hitl.reviews.clock import utcnow
 from hitl.reviews.closing import supersede, withdraw
 from hitl.reviews.deciding import record_decision
 from hitl.reviews.erasing import erase_run, prune
+from hitl.reviews.once import LONGEST_KEY, check_key, first_under
 from hitl.reviews.opening import effect_fingerprint, open_review, proposal_hash
 from hitl.reviews.queue import ReviewQueue
-from hitl.reviews.requests import LONGEST_KEY
 from hitl.reviews.sealing import Sealer, read_signer, sealer_of
 from hitl.reviews.shadow import ShadowCheckpoint, ShadowReport, shadow_reports
 from hitl.reviews.stopping import stop_all
@@ -34,8 +34,10 @@ __all__ = [
     "Users",
     "around",
     "ask_reports",
+    "check_key",
     "effect_fingerprint",
     "erase_run",
+    "first_under",
     "open_review",
     "people_asked",
     "proposal_hash",

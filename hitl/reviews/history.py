@@ -16,6 +16,11 @@ class History:
     def __init__(self, store: Store) -> None:
         self._store = store
 
+    @property
+    def url(self) -> str:
+        """Where the store is."""
+        return self._store.url
+
     def runs(
         self,
         *,

@@ -4,7 +4,6 @@ Each is a run of its own with one step, the action. The decision ends it; carryi
 program's part, and so is reading the answer. Everything here runs inside the caller's transaction.
 """
 
-import hashlib
 from datetime import datetime
 
 from hitl.audit import entry
@@ -36,12 +35,11 @@ from hitl.models import (
 from hitl.policy.times import parse_duration
 from hitl.ports import Transaction
 from hitl.reviews.deciding import end_intent
+from hitl.reviews.once import check_key, first_under
 from hitl.reviews.opening import open_review, proposal_hash
 
 _MAX_BYTES = 256 * 1024
 _MAX_DEPTH = 32
-LONGEST_KEY = 200
-"""Characters of an idempotency key."""
 _STOP = RungOffer(kind=RemedyKind.STOP, label="Stop")
 
 
@@ -62,10 +60,9 @@ def request_review(
     """
     _check(request, key)
     review_id = new_id("rev", now)
-    if key is not None:
-        known = _known(t, request, key, review_id)
-        if known is not None:
-            return known, False
+    first = first_under(t, "request", key, request.model_dump(mode="json"), review_id)
+    if first != review_id:
+        return t.review(first), False
     policy: JsonObject = {
         "kind": "request",
         "expires_in": request.expires_in,
@@ -113,27 +110,8 @@ def amend(t: Transaction, review_id: str, amendment: Amendment, *, now: datetime
     return t.review(review_id)
 
 
-def _known(t: Transaction, request: ReviewRequest, key: str, review_id: str) -> Review | None:
-    """Return the review this key opened, or None after taking the key."""
-    body = content_hash(request.model_dump(mode="json"))
-    name = "request:" + hashlib.sha256(key.encode()).hexdigest()
-    said, _, opened = t.set_setting(name, f"{body} {review_id}").partition(" ")
-    if opened == review_id:
-        return None
-    if said != body:
-        raise RequestRefused(
-            f"This idempotency key opened review {opened!r} with another body. Nothing was saved; send"
-            " another request under another key.",
-            status_code=409,
-        )
-    return t.review(opened)
-
-
 def _check(request: ReviewRequest, key: str | None) -> None:
-    if key is not None and not 1 <= len(key) <= LONGEST_KEY:
-        raise RequestRefused(
-            f"An idempotency key has 1 to {LONGEST_KEY} characters. Nothing was saved."
-        )
+    check_key(key)
     if request.by == POLICY_ACTOR or (request.by is not None and not request.by.strip()):
         raise RequestRefused(
             f"{request.by!r} cannot ask for a review; give a name. Nothing was saved."

@@ -34,6 +34,7 @@ from hitl.reviews import (
     shadow_reports,
     stop_all,
 )
+from hitl.runtime.over_http import RunsOverHttp
 from hitl.runtime.runs import Run
 from hitl.serving import engine_for, mounted, prepare
 
@@ -319,6 +320,7 @@ class Workflow:
             port=port,
             reviewer=reviewer,
             extra_routers=extra_routers,
+            workflows=[RunsOverHttp(self, self._driver)],
         )
         self.start_engine()
         (on_ready or _tell)(server.url)
@@ -349,7 +351,13 @@ class Workflow:
                 f" reviewer's name or raises; {given}. Without one everybody could decide. For a"
                 " queue on this machine alone, `app.serve()` brings its own door."
             )
-        return mounted(self.queue, title=self.name, auth=auth, serving=self._engine_running)
+        return mounted(
+            self.queue,
+            title=self.name,
+            auth=auth,
+            serving=self._engine_running,
+            workflows=[RunsOverHttp(self, self._driver)],
+        )
 
     @contextmanager
     def _engine_running(self) -> Iterator[None]:

@@ -1,5 +1,6 @@
 """From a graph and a policy to a workflow."""
 
+import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -25,6 +26,8 @@ from hitl.runtime.workflow import Workflow
 from hitl.stores import borrow, give_back
 
 DEFAULT_STORE = "sqlite:///hitl.db"
+VARIABLE = "HITL_DATABASE_URL"
+"""The environment's word on where the store is."""
 Mode = Literal["gates", "shadow"]
 """Whether gates withhold, or only log what they would have asked."""
 Wrappable = StateGraph[Any, Any, Any, Any] | Pregel[Any, Any, Any, Any]
@@ -37,7 +40,7 @@ def wrap(
     policy: EscalationPolicy | None = None,
     *,
     mode: Mode = "gates",
-    store: str | Store = DEFAULT_STORE,
+    store: str | Store | None = None,
     name: str | None = None,
     calibrators: Mapping[str, Callable[[float], float]] | None = None,
     allow_types: Sequence[type] = (),
@@ -56,7 +59,8 @@ def wrap(
         mode: `"shadow"` withholds nothing and asks nobody: the graph behaves as without hitl, and
             `shadow_report()` tells who would have been asked. Reviews from before still wait.
         store: A store, or its URL; `sqlite:///file.db`, `sqlite://` for memory, or
-            `postgresql://user@host/name`.
+            `postgresql://user@host/name`. None: what the environment's HITL_DATABASE_URL names, else
+            `sqlite:///hitl.db`.
         name: The workflow's name; the graph's own when None, and "workflow" when it has none.
         calibrators: By step path: a function from reported confidence to P(right). Its `name` and
             `cutoff` attributes are logged when it has them.
@@ -90,11 +94,11 @@ def wrap(
     return Workflow(base, wiring, context=context, give_back=end, notes=told)
 
 
-def _store(store: str | Store, clock: Clock) -> tuple[Store, Callable[[], None]]:
+def _store(store: str | Store | None, clock: Clock) -> tuple[Store, Callable[[], None]]:
     """Return the store, and what lets go of it."""
-    if not isinstance(store, str):
+    if store is not None and not isinstance(store, str):
         return store, store.close
-    opened = borrow(store, clock=clock)
+    opened = borrow(store or os.environ.get(VARIABLE) or DEFAULT_STORE, clock=clock)
     return opened, lambda: give_back(opened)
 
 

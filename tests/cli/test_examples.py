@@ -19,6 +19,10 @@ asked:   Pay EUR 43.00 to Alba & Sons? This checkpoint always asks.
 decided: approve
 run:     done, paid EUR 43.00 to Alba & Sons
 """,
+    "chaos_graph.py": """\
+waiting: Run step 'effect'
+done: 2 posts, 1 key
+""",
     "calendar_agent.py": """\
 low risk: Delete Old stand-up? This checkpoint always asks. approve
 high risk: Invite ceo@firm.example? ceo@firm.example is an executive. deny

@@ -26,6 +26,7 @@ EVERYBODY = {*ROLES, "operator"}
 READERS = EVERYBODY - {"agent"}
 MATRIX = {
     "GET /healthz": EVERYBODY | {"nobody", "unknown", "revoked"},
+    "GET /readyz": EVERYBODY | {"nobody", "unknown", "revoked"},
     "GET /v1/reviews": READERS,
     "POST /v1/reviews": {"agent", "reviewer", "lead", "admin"},
     "GET /v1/reviews/{review_id}": EVERYBODY,
@@ -36,6 +37,7 @@ MATRIX = {
     "POST /v1/reviews/{review_id}/takeover": {"reviewer", "lead", "admin"},
     "POST /v1/reviews/{review_id}/handback": {"reviewer", "lead", "admin"},
     "GET /v1/runs": READERS,
+    "POST /v1/runs": {"agent", "reviewer", "lead", "admin"},
     "GET /v1/runs/{run_id}": EVERYBODY,
     "POST /v1/runs/{run_id}/stop": {"reviewer", "lead", "admin", "operator"},
     "POST /v1/runs/{run_id}/resume": {"lead", "admin"},
@@ -99,7 +101,7 @@ def test_each_route_lets_in_the_roles_it_is_for_and_nobody_else(
     }
 
     assert passed == MATRIX
-    assert len(routes) * (len(secrets) + 1) == 162
+    assert len(routes) * (len(secrets) + 1) == 180
 
 
 def routes_of(http: TestClient) -> list[str]:
@@ -123,7 +125,7 @@ def passes(http: TestClient, route: str, secret: str | None) -> bool:
 def test_the_table_names_every_route(http: TestClient) -> None:
     routes = {route.replace("run_id", "run_id:path") for route in routes_of(http)}
 
-    assert set(admission.NEEDS) == routes - {"GET /healthz"}
+    assert set(admission.NEEDS) == routes - {"GET /healthz", "GET /readyz"}
 
 
 def test_a_route_that_is_not_in_the_table_is_refused_to_everybody(desk: Desk, key: Key) -> None:
