@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 LOOPBACK = "127.0.0.1"
+SHORTEST_TOKEN = 16
 
 
 @runtime_checkable
@@ -78,10 +79,10 @@ def prepare(
     from review_ui import create_app  # noqa: PLC0415 - `import hitl` must not load the web pages
     from review_ui.api import create_api  # noqa: PLC0415
 
+    api_token = _api_token()
     listener = _bind(port)
     address = f"http://{LOOPBACK}:{listener.getsockname()[1]}"
     page_token = secrets.token_urlsafe(24)
-    api_token = os.environ.get("HITL_API_TOKEN") or secrets.token_urlsafe(32)
     routers = [create_api(queue, token=api_token, workflows=workflows), *extra_routers]
     app = create_app(queue, title=title, token=page_token, reviewer=reviewer, extra_routers=routers)
     if isinstance(store, Announcing):
@@ -147,6 +148,16 @@ def _each(*works: Callable[[], object]) -> None:
             work()
         except Exception:
             _log.exception("a part of the sweep failed")
+
+
+def _api_token() -> str:
+    given = os.environ.get("HITL_API_TOKEN") or secrets.token_urlsafe(32)
+    if len(given) < SHORTEST_TOKEN:
+        raise ConfigurationError(
+            f"HITL_API_TOKEN has {len(given)} characters; give it at least {SHORTEST_TOKEN}, such as"
+            " `openssl rand -hex 32` prints."
+        )
+    return given
 
 
 def _bind(port: int) -> socket.socket:

@@ -119,6 +119,7 @@ def test_a_run_is_started_decided_killed_and_done_over_http(
     [
         ("HITL_DATABASE_URL", "mysql://here/hitl", "scheme"),
         ("HITL_DATABASE_URL", "sqlite:////no/such/folder/hitl.db", "does not exist"),
+        ("HITL_API_TOKEN", "short", "has 5 characters"),
         ("HITL_APP", "examples.no_such:app", "There is no module"),
     ],
 )
