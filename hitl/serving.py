@@ -4,6 +4,7 @@ import logging
 import os
 import secrets
 import socket
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -12,13 +13,21 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from hitl.engines import EmbeddedEngine
 from hitl.errors import ConfigurationError
 from hitl.ports import Clock, Store
-from hitl.reviews import ReviewQueue, sealer_of
+from hitl.reviews import (
+    MEASURES,
+    ReviewQueue,
+    figures,
+    raise_unexecuted,
+    sealer_of,
+    utcnow,
+)
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
 
 _log = logging.getLogger(__name__)
 
+_WATCH_SECONDS = 30.0
 LOOPBACK = "127.0.0.1"
 SHORTEST_TOKEN = 16
 
@@ -78,12 +87,18 @@ def prepare(
     """
     from review_ui import create_app  # noqa: PLC0415 - `import hitl` must not load the web pages
     from review_ui.api import create_api  # noqa: PLC0415
+    from review_ui.scraping import metrics  # noqa: PLC0415
 
     api_token = _api_token()
     listener = _bind(port)
     address = f"http://{LOOPBACK}:{listener.getsockname()[1]}"
     page_token = secrets.token_urlsafe(24)
-    routers = [create_api(queue, token=api_token, workflows=workflows), *extra_routers]
+    page = metrics(lambda: figures_of(store))
+    routers = [
+        create_api(queue, token=api_token, workflows=workflows),
+        page,
+        *extra_routers,
+    ]
     app = create_app(queue, title=title, token=page_token, reviewer=reviewer, extra_routers=routers)
     if isinstance(store, Announcing):
         store.announce(address, api_token)
@@ -137,8 +152,28 @@ def engine_for(
     """
     sealer = sealer_of(store, clock=clock)
     engine = EmbeddedEngine(store, clock=clock)
-    engine.serve(advance, sweep=lambda: _each(queue.sweep, sealer.tick))
+    watch = _now_and_then(lambda: raise_unexecuted(store, now=clock()))
+    engine.serve(advance, sweep=lambda: _each(queue.sweep, sealer.tick, watch))
     return engine
+
+
+def figures_of(store: Store) -> str:
+    """Return the figures of a store and of this process, as a Prometheus server reads them."""
+    now = utcnow()
+    return store.read(lambda r: figures(r, MEASURES, now=now))
+
+
+def _now_and_then(work: Callable[[], object]) -> Callable[[], None]:
+    """Return what does `work` when it was not done for half a minute."""
+    last = float("-inf")
+
+    def tick() -> None:
+        nonlocal last
+        if time.monotonic() - last >= _WATCH_SECONDS:
+            last = time.monotonic()
+            work()
+
+    return tick
 
 
 def _each(*works: Callable[[], object]) -> None:

@@ -32,7 +32,7 @@ from hitl.models import (
 )
 from hitl.ports.keys import KeyReader, KeyWriter
 from hitl.ports.trail import TrailReader, TrailWriter
-from hitl.ports.upkeep import UpkeepWriter
+from hitl.ports.upkeep import FigureReader, UpkeepWriter
 
 T = TypeVar("T")
 
@@ -40,7 +40,7 @@ Clock = Callable[[], datetime]
 """Returns the time now, aware, UTC."""
 
 
-class Reader(TrailReader, KeyReader, Protocol):
+class Reader(TrailReader, FigureReader, KeyReader, Protocol):
     """Reads of one consistent moment. Raises `NotFound` where a single record is asked for by id."""
 
     @property

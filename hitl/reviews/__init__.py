@@ -11,6 +11,7 @@ from hitl.reviews.clock import utcnow
 from hitl.reviews.closing import supersede, withdraw
 from hitl.reviews.deciding import record_decision
 from hitl.reviews.erasing import erase_run, prune
+from hitl.reviews.measures import MEASURES, figures
 from hitl.reviews.once import LONGEST_KEY, check_key, first_under
 from hitl.reviews.opening import effect_fingerprint, open_review, proposal_hash
 from hitl.reviews.queue import ReviewQueue
@@ -19,9 +20,11 @@ from hitl.reviews.shadow import ShadowCheckpoint, ShadowReport, shadow_reports
 from hitl.reviews.stopping import stop_all
 from hitl.reviews.timeline import RunTimeline, TimelineStep
 from hitl.reviews.users import Users
+from hitl.reviews.watching import raise_unexecuted
 
 __all__ = [
     "LONGEST_KEY",
+    "MEASURES",
     "NO_ANSWER",
     "AskReport",
     "NoAnswer",
@@ -37,11 +40,13 @@ __all__ = [
     "check_key",
     "effect_fingerprint",
     "erase_run",
+    "figures",
     "first_under",
     "open_review",
     "people_asked",
     "proposal_hash",
     "prune",
+    "raise_unexecuted",
     "read_signer",
     "record_decision",
     "sealer_of",

@@ -28,6 +28,7 @@ from hitl.reviews import claims, closing, deciding, intents, requests, stopping,
 from hitl.reviews.answers import Said
 from hitl.reviews.clock import utcnow
 from hitl.reviews.history import History
+from hitl.reviews.measures import MEASURES
 from hitl.reviews.takeover import TAKEN_FOR
 from hitl.reviews.users import Users
 
@@ -157,7 +158,8 @@ class ReviewQueue(History):
             fence=fence,
         )
         now = self._clock()
-        decision = self._store.write(lambda t: deciding.decide(t, review_id, said, now=now))
+        with MEASURES.answering(said):
+            decision = self._store.write(lambda t: deciding.decide(t, review_id, said, now=now))
         reach("decide.after_commit_before_ack")
         return decision
 
@@ -202,9 +204,10 @@ class ReviewQueue(History):
             fence=fence,
         )
         now = self._clock()
-        return self._store.write(
-            lambda t: intents.intend(t, review_id, said, now=now, undo_window=undo_window)
-        )
+        with MEASURES.answering(said):
+            return self._store.write(
+                lambda t: intents.intend(t, review_id, said, now=now, undo_window=undo_window)
+            )
 
     def undo(self, review_id: str, *, by: str) -> Review:
         """Take one's answer back before it is sent.

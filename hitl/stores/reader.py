@@ -23,6 +23,7 @@ from hitl.models import (
     StoredProposal,
 )
 from hitl.stores import statements as s
+from hitl.stores.figures import FigureReads
 from hitl.stores.keys import KeyReads
 from hitl.stores.line import Line
 from hitl.stores.records import (
@@ -47,7 +48,7 @@ _AFTER_ALL = 2**63 - 1
 """More than any row's number: the most a BIGINT holds."""
 
 
-class SqlReader(TrailReads, KeyReads):
+class SqlReader(FigureReads, TrailReads, KeyReads):
     """Implements `hitl.ports.Reader` on one open read view."""
 
     def __init__(self, line: Line) -> None:
