@@ -67,8 +67,9 @@ def test_of_several_attempts_the_others_stand_beside_the_best(
 ) -> None:
     shown = pages.get(f"/reviews/{only(app.start({})).id}").text
 
-    assert "Exactly this, the first of 3, is committed" in shown
-    for claim in ("Alternative 2, confidence 0.70", "Alternative 3, confidence 0.50"):
+    assert "3 attempts; a yes commits one" in shown
+    assert "The attempt that is chosen is committed, as shown." in shown
+    for claim in ("p 0.90, the best", "p 0.70", "p 0.50"):
         assert claim in shown
 
 
