@@ -5,20 +5,23 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 from importlib import metadata, util
-from typing import Literal
 
 import typer
 from packaging.requirements import Requirement
 from rich.text import Text
 
 from hitl.audit import Heads, verify
+from hitl.cli.health import Line, file_checks, store_checks
+from hitl.cli.health import fail as _fail
+from hitl.cli.health import ok as _ok
+from hitl.cli.health import warn as _warn
 from hitl.cli.opened import looking
 from hitl.cli.terminal import console, print_json, visible
 from hitl.cli.trail import lines_of
 from hitl.errors import HitlError
-from hitl.models import Record, RunStatus
+from hitl.models import RunStatus
 from hitl.ports import Store
-from hitl.reviews import ReviewQueue
+from hitl.reviews import ReviewQueue, utcnow
 from hitl.stores import (
     Holder,
     holder,
@@ -31,7 +34,6 @@ from hitl.stores import (
 )
 from hitl.stores.sqlite_open import locate
 
-Verdict = Literal["ok", "warn", "fail"]
 _STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 _EXTRAS = {
     "crypto": ("signing and encryption", ("cryptography",)),
@@ -40,15 +42,6 @@ _EXTRAS = {
     "postgres": ("a store on Postgres", ("psycopg", "langgraph.checkpoint.postgres")),
 }
 _DISTRIBUTION = "hitl-framework"
-
-
-class Line(Record):
-    """One thing that was looked at."""
-
-    check: str
-    verdict: Verdict
-    found: str
-    """What was found, and, unless it is fine, what to do."""
 
 
 def examine(url: str, *, as_json: bool) -> None:
@@ -169,6 +162,7 @@ def _store(url: str) -> Iterator[Line]:
         return
     yield _ok("store", f"{url} opens, and its tables are those of this version.")
     yield _writer(held)
+    yield from file_checks(path)
     yield from _kept(url)
 
 
@@ -192,6 +186,7 @@ def _kept(url: str) -> Iterator[Line]:
         queue = ReviewQueue(opened)
         yield _runs(queue)
         yield _states(queue)
+        yield from store_checks(opened, now=utcnow())
         yield _trail(opened)
 
 
@@ -225,15 +220,3 @@ def _trail(store: Store) -> Line:
     if finding is not None:
         return _fail("trail", finding.sentence)
     return _ok("trail", f"whole, {rolled.now.events:,} events.")
-
-
-def _ok(check: str, found: str) -> Line:
-    return Line(check=check, verdict="ok", found=found)
-
-
-def _warn(check: str, found: str) -> Line:
-    return Line(check=check, verdict="warn", found=found)
-
-
-def _fail(check: str, found: str) -> Line:
-    return Line(check=check, verdict="fail", found=found)

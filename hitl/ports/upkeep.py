@@ -54,3 +54,7 @@ class FigureReader(Protocol):
     def unexecuted(self, *, decided_before: datetime, limit: int = 100) -> list[Unexecuted]:
         """Return approvals of live runs whose consequence is not committed, oldest first."""
         ...
+
+    def expired_leases(self, *, now: datetime) -> int:
+        """Return how many runs are held under a lease that ended without being given back."""
+        ...

@@ -31,6 +31,12 @@ _UNEXECUTED = (
     .limit(bindparam("most"))
 )
 
+_EXPIRED_LEASES = (
+    select(func.count())
+    .select_from(RUN)
+    .where(RUN.c.lease_until <= bindparam("now", type_=RUN.c.lease_until.type))
+)
+
 
 class FigureReads:
     """Reads of figures on one open read view."""
@@ -62,6 +68,10 @@ class FigureReads:
             )
             for row in rows
         ]
+
+    def expired_leases(self, *, now: datetime) -> int:
+        """See `Reader`."""
+        return int(self._line.value(_EXPIRED_LEASES, now=now))
 
 
 def _stored(at: datetime) -> str:

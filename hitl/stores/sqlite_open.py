@@ -1,5 +1,6 @@
 """Opening a SQLite database: which file a URL names, its connections and its schema."""
 
+import contextlib
 import os
 import sqlite3
 from collections.abc import Callable
@@ -98,6 +99,9 @@ def open_writer(at: Location) -> Line:
         StoreUnavailable: SQLite cannot open it.
     """
     name = ":memory:" if at.path is None else at.path.as_uri()
+    if at.path is not None and not at.path.exists():
+        with contextlib.suppress(OSError):  # then SQLite says why it cannot
+            at.path.touch(mode=0o600)  # and SQLite makes the log beside it the same
     line = _open_line(at, name, pragmas=_WRITER_PRAGMAS)
     try:
         _bring_up_to_date(line, at)

@@ -1,12 +1,16 @@
 """`hitl doctor`, `db upgrade` and `audit verify`."""
 
 import json
+import os
 import sqlite3
+from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from hitl.cli.doctor import look
+from hitl.reviews import ReviewQueue, utcnow
 from hitl.stores import open_reader, open_store
 from tests.cli.conftest import Command, Shop
 
@@ -95,6 +99,32 @@ def test_the_doctor_looks_at_everything(hitl: Command, shop: Shop) -> None:
         "ok"
     ] * 5
     assert {"SQLite", "msgpack", "extra demo", "extra lab"} <= set(verdicts)
+
+
+def test_the_doctor_watches_what_is_approved_sealed_and_readable(hitl: Command, shop: Shop) -> None:
+    file = file_of(shop.url)
+    assert file.stat().st_mode & 0o777 == 0o600
+    long_ago = utcnow() - timedelta(hours=1)
+    with closing(open_store(shop.url, clock=lambda: long_ago)) as store:
+        queue = ReviewQueue(store, clock=lambda: long_ago)
+        queue.decide(shop.plain.id, "approve", by="ana", proposal_hash=shop.plain.proposal_hash)
+        store.write(
+            lambda t: t.claim_run(
+                shop.plain.run_id, "dead", now=long_ago, lease=timedelta(seconds=30)
+            )
+        )
+        with Path(f"{file}-wal").open("rb") as log:
+            assert os.fstat(log.fileno()).st_mode & 0o077 == 0
+    file.chmod(0o644)
+
+    told = {line.check: line for line in look(shop.url)}
+
+    assert f"e.g. {shop.plain.id}" in told["executed"].found
+    assert "1 runs were being advanced" in told["leases"].found
+    assert "mode 644" in told["permissions"].found
+    assert {told[c].verdict for c in ("executed", "leases", "permissions")} == {"warn"}
+    assert told["heads"].verdict == "ok"
+    assert told["disk"].found.endswith(("database.", "make room."))
 
 
 def test_the_doctor_prints_one_line_for_each(hitl: Command, shop: Shop) -> None:
