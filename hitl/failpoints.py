@@ -117,6 +117,17 @@ POINTS: Final = (
         "A delayed label is written, not committed.",
     ),
     Failpoint(
+        "audit.seal.before_publish",
+        "reviews.sealing:seal",
+        "A head over the trail is sealed and kept; the file elsewhere does not have it.",
+        then="audit.seal.after_publish",
+    ),
+    Failpoint(
+        "audit.seal.after_publish",
+        "reviews.sealing:seal",
+        "A head is sealed and in the file elsewhere.",
+    ),
+    Failpoint(
         "migrate.mid_step",
         "stores.migrations.env",
         "One step of a migration is done, nothing is committed; n counts the steps.",

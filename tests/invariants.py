@@ -36,6 +36,8 @@ class Observed:
     effects: list[Json] = field(default_factory=list)
     """What reached the outside world: `run`, `key`, `proposal`."""
     outcomes: list[Json] = field(default_factory=list)
+    heads: list[Json] = field(default_factory=list)
+    """Heads over the trail that were kept elsewhere: `seq`, `events`, `head`."""
     texts: dict[str, str] = field(default_factory=dict)
     """Logs and exports, by name."""
     canaries: tuple[str, ...] = ()
@@ -60,6 +62,7 @@ def violations(seen: Observed) -> list[str]:
         _effects_were_approved,
         _effects_happened_once,
         _chain_is_whole,
+        _heads_fit,
         _trail_agrees,
         _everything_ended,
         _labels_are_people,
@@ -165,6 +168,15 @@ def _chain_is_whole(seen: Observed) -> Iterator[str]:
             yield f"I6: event {event['seq']} is not what was written"
         heads[event["run_id"]] = (event["chain_seq"], event["hash"])
         last = event["seq"]
+
+
+def _heads_fit(seen: Observed) -> Iterator[str]:
+    for kept in seen.heads:
+        head, covered = "0" * 64, [e for e in seen.events if e["seq"] <= kept["seq"]]
+        for event in covered:
+            head = hashlib.sha256(f"{head}{event['hash']}".encode()).hexdigest()
+        if (len(covered), head) != (kept["events"], kept["head"]):
+            yield f"I6: the trail does not fit the head kept elsewhere at event {kept['seq']}"
 
 
 def _trail_agrees(seen: Observed) -> Iterator[str]:

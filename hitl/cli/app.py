@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from hitl.cli import auditing, debugging, keeping, laboratory, user
+from hitl.cli import auditing, debugging, keeping, laboratory, moving, user
 from hitl.cli.options import DEFAULT_STORE, Json, Limit, StoreUrl
 from hitl.errors import ConfigurationError, HitlError
 
@@ -27,6 +27,7 @@ debug = typer.Typer(help="What only tests of an installation need.", no_args_is_
 auditing.register(audit)
 keeping.register(db)
 debugging.register(debug)
+moving.register(app)
 laboratory.register(policy)
 app.add_typer(policy, name="policy")
 app.add_typer(db, name="db")

@@ -19,6 +19,7 @@ from hitl.graph.lg import (
     shallow_copy,
     with_configurable,
 )
+from hitl.graph.pinned import check_version
 from hitl.graph.signals import NeedsAttention
 from hitl.models import RunStatus
 
@@ -44,7 +45,7 @@ class Guarded(Pregel[Any, Any, Any, Any]):
         while True:
             advance = entry.advance
             with self.hitl_driver.advancing(advance):
-                yield from super().stream(entry.input(), advance.config, **kwargs)
+                yield from super().stream(self._input_of(entry), advance.config, **kwargs)
             if not advance.again:
                 break
             entry = self._reopen(advance)
@@ -68,13 +69,18 @@ class Guarded(Pregel[Any, Any, Any, Any]):
         while True:
             advance = entry.advance
             async with self.hitl_driver.aadvancing(advance):
-                given = await asyncio.to_thread(entry.input)
+                given = await asyncio.to_thread(self._input_of, entry)
                 async for chunk in super().astream(given, advance.config, **kwargs):
                     yield chunk
             if not advance.again:
                 break
             entry = await asyncio.to_thread(self._reopen, advance)
         _raise_halt(advance)
+
+    def _input_of(self, entry: Entry) -> Any:
+        """Return what LangGraph is given, unless a deploy changed what the run stands at."""
+        check_version(self.hitl_driver, entry.advance)
+        return entry.input()
 
     def _enter(self, input: Any, config: RunnableConfig | None, *, in_loop: bool = False) -> Entry:
         merged = merged_config(self.config, config)

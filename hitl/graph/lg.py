@@ -23,10 +23,14 @@ from langgraph.checkpoint.serde.types import _DeltaSnapshot
 from langgraph.constants import START
 from langgraph.errors import GraphInterrupt
 from langgraph.func import _TaskFunction
+from langgraph.graph.state import _CHANNEL_BRANCH_TO
 from langgraph.pregel import Pregel
 from langgraph.pregel._read import ChannelRead, PregelNode
 from langgraph.pregel._write import ChannelWrite, ChannelWriteEntry
 from langgraph.types import Command, Interrupt
+
+BRANCH = _CHANNEL_BRANCH_TO.format("")
+"""What the name of a channel begins with that starts a step."""
 
 CHANNEL = "__hitl__"
 """The private channel of a gated graph that holds the run's standing."""

@@ -1,6 +1,6 @@
 """Back to the last verified point: which snapshot that is, and the fork that makes it the newest."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -29,10 +29,26 @@ class Target:
     undone: tuple[GateRow, ...]
 
 
+def _any(_: CheckpointTuple) -> bool:
+    return True
+
+
 def find_target(
-    saver: FencedSaver, session: Session, halt: RollBack, config: RunnableConfig
+    saver: FencedSaver,
+    session: Session,
+    halt: RollBack,
+    config: RunnableConfig,
+    *,
+    fits: Callable[[CheckpointTuple], bool] = _any,
 ) -> Target:
     """Return the newest snapshot of which every write was verified; the turn's input at the latest.
+
+    Args:
+        saver: Where the snapshots are.
+        session: The advance that ends here.
+        halt: Why.
+        config: Names the run's thread.
+        fits: Whether the run can go on from a snapshot.
 
     Raises:
         StopRun: Somebody else stopped the run at the same time; that is the stronger no.
@@ -44,7 +60,7 @@ def find_target(
     if halt.one_superstep:
         return _checked(_before_the_last(saver, halt, config), session, halt)
     for snapshot in _newest_first(saver, config):
-        if _qualifies(snapshot, session.run.turn):
+        if _qualifies(snapshot, session.run.turn) and fits(snapshot):
             return _checked(snapshot, session, halt)
         if snapshot.metadata.get("source") == "update":
             raise NeedsAttention(
@@ -126,8 +142,9 @@ def roll_back(
     run, now = session.run, session.wiring.clock()
     t.check_epoch(run.id, session.epoch)
     saver.put_in(t, *forked(target.snapshot, config))
-    review = t.review(halt.review_id)
-    decision_id = review.decision.decision_id if review.decision else halt.review_id
+    review = t.review(halt.review_id) if halt.review_id else None
+    decision = review.decision if review is not None else None
+    decision_id = decision.decision_id if decision is not None else halt.review_id
     t.undo_gates(run.id, [r.id for r in target.undone], at=now, by_decision=decision_id)
     t.drop_proposals(run.id)
     supersede(t, run.id, reason="The run was rolled back.", now=now)
@@ -144,7 +161,7 @@ def _entry(run: RunRecord, halt: RollBack, target: Target, now: Any) -> Any:
         at=now,
         actor="engine",
         run_id=run.id,
-        subject=halt.review_id,
+        subject=halt.review_id or run.id,
         to_checkpoint=target.snapshot.checkpoint["id"],
         undone=[r.id for r in target.undone],
     )

@@ -11,7 +11,6 @@ from langgraph.channels.last_value import LastValue
 from langgraph.graph import StateGraph
 from langgraph.pregel import Pregel
 
-from hitl.canonical import content_hash
 from hitl.errors import ConfigurationError
 from hitl.graph.answers import ROOT, AnswerForm, field_types
 from hitl.graph.calls import Tasks
@@ -86,15 +85,6 @@ def nodes(graph: Graph, prefix: str = "") -> Iterator[Node]:
                 " would leave denied work in its history. Compile it without one."
             )
         yield from nodes(child, f"{prefix}{name}/")
-
-
-def workflow_version(graph: Graph) -> str:
-    """Return a hash of the workflow's shape: its steps, what triggers them, what they read."""
-    shape = {
-        n.path: [sorted(n.graph.nodes[n.name].triggers), sorted(node_reads(n.graph.nodes[n.name]))]
-        for n in nodes(graph)
-    }
-    return content_hash(shape)[:16]  # type: ignore[arg-type] # lists of strings are JSON
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from hitl.lifecycle import moved
 from hitl.models import (
     Decision,
     Denial,
+    JsonObject,
     Place,
     ProposalKey,
     RemedyKind,
@@ -55,6 +56,8 @@ class Wiring:
     """Key of the spot-check coin; never leaves the store."""
     key_id: str
     accuracy: Accuracy
+    shape: JsonObject = field(default_factory=dict, repr=False)
+    """What the workflow looks like; see `versions.shape`."""
     shadow: bool = False
     """Withhold nothing; log what would have been asked."""
 

@@ -17,7 +17,7 @@ from hitl.reviews.opening import effect_fingerprint, open_review, proposal_hash
 from hitl.reviews.queue import ReviewQueue
 from hitl.reviews.sealing import Sealer, read_signer, sealer_of
 from hitl.reviews.shadow import ShadowCheckpoint, ShadowReport, shadow_reports
-from hitl.reviews.stopping import stop_all
+from hitl.reviews.stopping import check_actor, stop_all
 from hitl.reviews.timeline import RunTimeline, TimelineStep
 from hitl.reviews.users import Users
 from hitl.reviews.watching import raise_unexecuted
@@ -37,6 +37,7 @@ __all__ = [
     "Users",
     "around",
     "ask_reports",
+    "check_actor",
     "check_key",
     "effect_fingerprint",
     "erase_run",

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from hitl.audit import NO_EVENTS, Head, Heads, SealedHead, Signer, TrailLine, fits
 from hitl.errors import ConfigurationError, TrailBroken
+from hitl.failpoints import reach
 from hitl.ports import Clock, Store
 
 _log = logging.getLogger(__name__)
@@ -69,8 +70,10 @@ class Sealer:
         sealed = self._signed(head)
         if not self._store.write(lambda t: t.add_head(sealed)):
             return None  # another process sealed the same events
+        reach("audit.seal.before_publish")
         if self._publish is not None:
             publish(self._publish, sealed)
+        reach("audit.seal.after_publish")
         return sealed
 
     def _rolled(self, start: Head, *, upto: int) -> Head:

@@ -55,7 +55,7 @@ def stop(t: Transaction, run_id: str, *, by: str, reason: str, now: datetime) ->
         RunRefusal: It has ended, or this actor may not stop it.
     """
     run = t.run(run_id)
-    _check_actor(run_id, by)
+    check_actor(run_id, by)
     if run.status in (RunStatus.DONE, RunStatus.STOPPED):
         raise RunRefusal(run_id, f"is {run.status.value}; there is nothing to stop.")
     said = f"{by} stopped it ({reason or 'no reason given'})."
@@ -84,7 +84,7 @@ def resume(t: Transaction, run_id: str, *, by: str, now: datetime) -> RunRecord:
         RunRefusal: The stop button did not end it, or this actor may not resume it.
     """
     run = t.run(run_id)
-    _check_actor(run_id, by)
+    check_actor(run_id, by)
     if run.workflow == REQUESTS or run.status is not RunStatus.STOPPED or not run.stop_asked:
         raise RunRefusal(run_id, _not_resumable(run))
     for proposal in t.open_proposals(run_id):
@@ -107,7 +107,7 @@ def stop_all(
     Raises:
         RunRefusal: This actor may not stop them.
     """
-    _check_actor("*", by)
+    check_actor("*", by)
     return [
         stopped
         for run_id in _live(queue, workflow, _LIVE)
@@ -141,7 +141,8 @@ def _not_resumable(run: RunRecord) -> str:
     return f"is {run.status.value}; only a stopped run is resumed."
 
 
-def _check_actor(run_id: str, by: str) -> None:
+def check_actor(run_id: str, by: str) -> None:
+    """Raise `RunRefusal` unless a person is named: neither the policy nor an agent moves a run."""
     if not by.strip() or by == POLICY_ACTOR:
         raise RunRefusal(run_id, "was left as it is: to stop or resume it needs a person's name.")
     if by.startswith(AGENT_PREFIX):

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from langchain_core.runnables import RunnableConfig
 
 from hitl.errors import RunNotFinished
+from hitl.graph.moving import VersionChange, Versions
 from hitl.ids import new_id
 from hitl.models import MailKind, Outcome, Review, ReviewStatus, RunRecord, RunStatus
 from hitl.ports import Clock, Store
@@ -26,6 +27,7 @@ class Advancing(Protocol):
     store: Store
     graph: Any
     clock: Clock
+    versions: Versions
 
     @property
     def is_serving(self) -> bool:
@@ -115,6 +117,29 @@ class Run:
         )
         self._workflow.advance(self.id)
         return self.status
+
+    def migrate(self, *, by: str, dry_run: bool = False) -> VersionChange:
+        """Go on where it is with this version of workflow and policy, and return what that means.
+
+        What was withdrawn is asked anew; what was decided is carried out. With no engine in this
+        process, `wait` advances it.
+
+        Args:
+            by: Who takes it on.
+            dry_run: Only tell what would happen.
+
+        Raises:
+            RunRefusal: It has ended, a step it stands at is gone, or this actor may not.
+        """
+        return self._workflow.versions.migrate(self.id, by=by, dry_run=dry_run)
+
+    def restart(self, *, by: str, dry_run: bool = False) -> VersionChange:
+        """Go back to the newest state that a person verified, or to the input, with this version.
+
+        Raises:
+            RunRefusal: It has ended, an effect that happened lies in between, or this actor may not.
+        """
+        return self._workflow.versions.restart(self.id, by=by, dry_run=dry_run)
 
     def wait(self, timeout: float | None = None) -> RunStatus:
         """Wait until the run ends, and return its status; after `timeout` seconds as it then is.

@@ -21,6 +21,7 @@ from hitl.graph.entry import Entry, next_input
 from hitl.graph.guard import guarded
 from hitl.graph.lg import INITIATOR_KEY
 from hitl.graph.loops import before_python_ends, finish
+from hitl.graph.moving import Versions
 from hitl.graph.savers import fenced_saver
 from hitl.graph.session import Wiring
 from hitl.graph.signals import Leaving
@@ -76,6 +77,7 @@ class Workflow:
         self.queue = ReviewQueue(wiring.store, clock=wiring.clock)
         saver = fenced_saver(wiring.store, serde=wiring.serde)
         self._driver = Driver(wiring, saver, seam.whole_of(base))
+        self.versions = Versions(self._driver)
         gated = seam.instrument(base, wiring)
         gated.checkpointer = saver
         self.graph = guarded(gated, self._driver)

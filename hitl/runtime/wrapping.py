@@ -14,10 +14,12 @@ from hitl.graph.accuracy import Accuracy
 from hitl.graph.foreseen import task_types
 from hitl.graph.leases import owner
 from hitl.graph.lg import serde_allowlist
-from hitl.graph.seam import compiled, workflow_version
+from hitl.graph.pinned import remember_shape
+from hitl.graph.seam import compiled
 from hitl.graph.session import Wiring
 from hitl.graph.shapes import shapes
 from hitl.graph.strict import StrictSerializer
+from hitl.graph.versions import shape, version_of
 from hitl.policy import EscalationPolicy
 from hitl.ports import Clock, Store
 from hitl.reviews import utcnow
@@ -120,9 +122,10 @@ def _wiring(
     key_id = store.write(lambda t: t.set_setting("coin.key_id", secrets.token_hex(4)))
     store.write(lambda t: t.break_leases(keep_owner=owner()))
     store.write(lambda t: t.save_policy(policy.content_hash, policy.body()))
-    return Wiring(
+    seen = shape(graph)
+    wiring = Wiring(
         workflow=name,
-        version=workflow_version(graph),
+        version=version_of(seen),
         policy=policy,
         policy_hash=policy.content_hash,
         store=store,
@@ -131,4 +134,7 @@ def _wiring(
         secret=bytes.fromhex(secret),
         key_id=key_id,
         accuracy=Accuracy(name, policy, store, clock, calibrators),
+        shape=seen,
     )
+    remember_shape(wiring)
+    return wiring

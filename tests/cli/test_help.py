@@ -25,6 +25,8 @@ COMMANDS = {
     "audit export": ("FILE", "--store", "--run", "--json"),
     "audit head": ("FILE", "--store", "--json"),
     "debug failpoints": ("--json",),
+    "migrate": ("--app", "--by", "--dry-run", "--json"),
+    "restart": ("--app", "--by", "--dry-run", "--json"),
 }
 CPU_SECONDS = 0.4
 HEAVY = "langgraph langchain_core pydantic sqlalchemy fastapi jinja2 httpx rich numpy sklearn"

@@ -1,7 +1,9 @@
 """One case of the sweep: work until the failpoint acts, work on in another process, look at the result."""
 
+import sqlite3
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,7 +63,7 @@ def chain(at: int, size: Size) -> Iterator[tuple[Case, Result]]:
 
 _DAY = (
     *("request.", "timer.", "interrupt.before", "decide.", "resume.", "interrupt.after"),
-    *("effect.before_commit", "effect.", "feedback."),
+    *("effect.before_commit", "effect.", "audit.seal", "feedback."),
 )
 """When the day's work comes to its places: what is passed once is not come to again."""
 
@@ -76,6 +78,14 @@ def run(case: Case) -> Result:
         folder = Path(name)
         of_requests = case.name.startswith(OF_REQUESTS)
         size = (3, case.at + 1) if of_requests else (case.at + 2, 2)
+        if case.name == "migrate.mid_step":
+            _foreign_table(folder / "hitl.db")
         was_killed = killed(doomed, folder, size, str(case))
         work(folder, size)
         return Result(was_killed, violations(observed(folder)))
+
+
+def _foreign_table(path: Path) -> None:
+    """Make a database that has a table already: an empty one is not migrated step by step."""
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE theirs (id INTEGER)")

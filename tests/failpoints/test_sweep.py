@@ -2,9 +2,11 @@
 
 import pytest
 
+from hitl.stores.migrate import known_revisions
 from tests.failpoints.sweep import Case, cases, chain, run
 
-KILLS = list(cases([1], ["kill"]))
+STEPS = [Case("migrate.mid_step", step, "kill") for step in range(2, len(known_revisions()) + 1)]
+KILLS = [*cases([1], ["kill"]), *STEPS]
 FAULTS = [
     *cases([1], ["error"]),
     *(c for c in cases([1], ["execute_and_error"]) if "before_commit" in c.name),

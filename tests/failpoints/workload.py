@@ -21,6 +21,7 @@ import hitl
 from hitl import Answer, Checkpoint, EscalationPolicy, Retry, Stop, failpoints
 from hitl.errors import AlreadyDecided, InjectedFault, StoreFailed
 from hitl.models import REQUESTS, Outcome, Review, ReviewRequest, RunStatus
+from hitl.reviews import Sealer, utcnow
 from tests.invariants import ENDED, Observed
 from tests.runtime.stage import line
 
@@ -133,7 +134,12 @@ class Day:
             if number < self.requested - 1 and review.decision is None:
                 self._answer(self.queue.intend, review, "approve", undo_window=timedelta(0))
         self.queue.sweep()
+        self.seal()
         self.queue.sweep(datetime.now(UTC) + timedelta(hours=2))
+
+    def seal(self) -> None:
+        """Seal the head over the trail, and keep it elsewhere too."""
+        Sealer(self.app.store, clock=utcnow, publish=self.folder / "heads").seal()
 
     def start(self) -> None:
         """Start the runs that are not there."""
@@ -202,6 +208,7 @@ class Day:
                 continue
             if not outcomes(self.app, run_id):
                 self.queue.outcome(run_id, good=True, by="ana")
+            self.seal()
             if not any(a["op"] == "outcome" and a["run"] == run_id for a in self.acks()):
                 self.ack("outcome", run=run_id)
 
@@ -238,6 +245,7 @@ def observed(folder: Path, *, drained: bool = True) -> Observed:
             runs=[r.model_dump(mode="json") for r in runs],
             events=[e.model_dump(mode="json") for e in app.queue.audit(limit=10_000)],
             effects=lines(folder / "sink"),
+            heads=lines(folder / "heads"),
             outcomes=[o.model_dump(mode="json") for o in known],
             canaries=(CANARY,),
             drained=drained,

@@ -245,6 +245,17 @@ def test_an_async_body_has_no_synchronous_form() -> None:
     )
 
 
+def test_a_snapshot_names_the_step_it_leads_to() -> None:
+    saver = InMemorySaver()
+    app = line(one=lambda _: {}, two=lambda _: {}).compile(saver, interrupt_before=["two"])
+    app.invoke({"amount": 1}, CONFIG)
+
+    snapshot = saver.get_tuple(CONFIG)
+    assert snapshot is not None
+    channels = snapshot.checkpoint["channel_values"]
+    assert [c.removeprefix(lg.BRANCH) for c in channels if c.startswith(lg.BRANCH)] == ["two"]
+
+
 def test_a_private_channel_is_read_written_and_kept_out_of_sight() -> None:
     read: list[Any] = []
 
