@@ -31,7 +31,6 @@ from langgraph.types import Command, Interrupt
 
 BRANCH = _CHANNEL_BRANCH_TO.format("")
 """What the name of a channel begins with that starts a step."""
-
 CHANNEL = "__hitl__"
 """The private channel of a gated graph that holds the run's standing."""
 SESSION_KEY = "__hitl__"
