@@ -63,7 +63,7 @@ def chain(at: int, size: Size) -> Iterator[tuple[Case, Result]]:
 
 _DAY = (
     *("request.", "timer.", "interrupt.before", "decide.", "resume.", "interrupt.after"),
-    *("effect.before_commit", "effect.", "audit.seal", "feedback."),
+    *("effect.before_commit", "effect.", "feedback.", "audit.seal"),
 )
 """When the day's work comes to its places: what is passed once is not come to again."""
 

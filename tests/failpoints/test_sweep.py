@@ -22,7 +22,7 @@ def test_a_kill_breaks_no_promise(case: Case) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("at", "size"), [(2, (8, 8)), (7, (24, 27))], ids=["second", "seventh"])
+@pytest.mark.parametrize(("at", "size"), [(2, (8, 8)), (7, (28, 27))], ids=["second", "seventh"])
 def test_fifteen_kills_of_one_day_break_no_promise(at: int, size: tuple[int, int]) -> None:
     results = dict(chain(at, size))
 
