@@ -1,6 +1,7 @@
 """`hitl serve`: the pages and the queue, with or without the workflow they belong to."""
 
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -8,6 +9,8 @@ from types import FrameType
 
 from hitl.cli.loading import load_workflow
 from hitl.cli.terminal import say
+from hitl.errors import ConfigurationError
+from hitl.logs import log_json
 from hitl.reviews import ReviewQueue, utcnow
 from hitl.serving import engine_for, prepare
 from hitl.stores import open_store
@@ -21,6 +24,7 @@ def serve_app(target: str, *, port: int, reviewer: str) -> None:
         port: 0 takes a free one.
         reviewer: The name decisions on the pages carry.
     """
+    log_as_asked()
     workflow = load_workflow(target)
     for note in workflow.notes:
         say(note, err=True)
@@ -30,6 +34,7 @@ def serve_app(target: str, *, port: int, reviewer: str) -> None:
 
 def serve_store(url: str, *, port: int, reviewer: str) -> None:
     """Serve the queue of a store alone: answers are taken, expiries fire, no run is advanced."""
+    log_as_asked()
     store = open_store(url)
     try:
         queue = ReviewQueue(store)
@@ -48,6 +53,19 @@ def serve_store(url: str, *, port: int, reviewer: str) -> None:
 
 def _advance_nothing(run_id: str) -> None:
     """Leave a run where it is: its graph is not known here."""
+
+
+def log_as_asked() -> None:
+    """Log as `HITL_LOG` says: `json` for structured lines, `text` or nothing for Python's own way.
+
+    Raises:
+        ConfigurationError: It says something else.
+    """
+    asked = os.environ.get("HITL_LOG", "text")
+    if asked == "json":
+        log_json()
+    elif asked not in ("", "text"):
+        raise ConfigurationError(f"HITL_LOG is {asked!r}; write 'json' or 'text'.")
 
 
 def tell_address(url: str) -> None:

@@ -160,3 +160,13 @@ def test_a_broken_pipe_and_an_old_locale_end_quietly(shop: Shop) -> None:
 
     assert ended.returncode == 0
     assert b"Traceback" not in ended.stderr
+
+
+def test_another_way_to_log_is_refused(
+    hitl: Command, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HITL_LOG", "xml")
+
+    said = hitl("serve", "--store", url)
+
+    assert (said.code, "HITL_LOG is 'xml'" in said.err) == (2, True)
