@@ -43,16 +43,24 @@ def claim_next(
     lease: timedelta,
 ) -> Review | None:
     """Take the first pending review this person may decide and nobody holds, or return None."""
-    for review in _pending(t, workflow=workflow):
-        if is_taken_over(review, now=now):
-            continue  # what somebody works on is no next review, not even for them
-        if is_claimed(review, now=now) and review.claim_fence != fence:
+    for listed in _pending(t, workflow=workflow):
+        if not _is_free(listed, by=by, fence=fence, now=now):
             continue
-        if t.intent(review.id) is not None or barred(t, review, by):
+        review = t.review(listed.id)  # as it is now that nobody else can change it
+        if not _is_free(review, by=by, fence=fence, now=now):
             continue
-        if not claim_refusal(review, by=by, now=now, live_intent=None):
+        if t.intent(review.id) is None and not barred(t, review, by):
             return _taken(t, review, by=by, fence=fence, now=now, lease=lease)
     return None
+
+
+def _is_free(review: Review, *, by: str, fence: str, now: datetime) -> bool:
+    """Return whether this person may take it; nobody takes what somebody works on, not even they."""
+    if is_taken_over(review, now=now):
+        return False
+    if is_claimed(review, now=now) and review.claim_fence != fence:
+        return False
+    return claim_refusal(review, by=by, now=now, live_intent=None) is None
 
 
 def release(t: Transaction, review_id: str, *, by: str, fence: str, now: datetime) -> None:

@@ -73,9 +73,9 @@ def order(desk: Desk, run_id: str, key: str, *, after: timedelta = timedelta(0))
 
 
 @pytest.fixture
-def live(url: str) -> Iterator[Desk]:
+def live(each_url: str) -> Iterator[Desk]:
     """A desk on the real clock, as an engine needs it."""
-    store = open_store(url)
+    store = open_store(each_url)
     clock = RealClock()
     yield Desk(store, clock, ReviewQueue(store, clock=clock))
     store.close()
