@@ -5,6 +5,7 @@ driver itself: building and running an expression anew costs SQLAlchemy a few hu
 which a decision would pay ten times over.
 """
 
+import contextlib
 from collections import namedtuple
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, Dialect, Select, String, Table
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement
 from sqlalchemy.types import TypeEngine
@@ -72,7 +74,8 @@ class Line:
 
     def close(self) -> None:
         """Close the connection."""
-        self.sql.close()
+        with contextlib.suppress(DBAPIError):  # one that broke cannot be told so
+            self.sql.close()
         self.raw.close()
 
 

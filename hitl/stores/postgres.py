@@ -13,7 +13,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from hitl import failpoints
-from hitl.errors import StoreError
+from hitl.errors import StoreError, StoreFailed, StoreUnavailable
 from hitl.ports import Clock, Reader, Transaction, system_clock
 from hitl.stores.lanes import Lanes
 from hitl.stores.line import Line
@@ -68,12 +68,12 @@ class PostgresStore:
         self._clock = clock
         self._pid = os.getpid()
         self._here = threading.local()
-        self._pool = _pool(self._database)
-        with self._pool.line() as line:
+        with contextlib.closing(self._database.line()) as line:
             check(line, self.url)
+        self._pool = _pool(self._database)
         self._lanes = Lanes(most=_LANES, url=self.url)
         self._mail = Listeners()
-        self._post = Post(self._database.connect, self._mail.tell)
+        self._post = Post(self._pool, self._database.connect, self._mail.tell)
         atexit.register(self.close)
 
     def read(self, work: Callable[[Reader], T]) -> T:
@@ -119,13 +119,9 @@ class PostgresStore:
         if self._under_way is not None:
             raise StoreError("`close` was called inside a job of the same store; call it outside.")
         self._lanes.close()
-        self._post.close(self._send)
+        self._post.close()
         self._mail.close()
         self._pool.close()
-
-    def _send(self) -> None:
-        with contextlib.suppress(StoreError), self._pool.line() as line:
-            self._post.send(line)
 
     @property
     def _under_way(self) -> PostgresTransaction | None:
@@ -133,14 +129,14 @@ class PostgresStore:
         return getattr(self._here, "transaction", None)
 
     def _do(self, work: Callable[[Transaction], T]) -> T:
-        with _begun(self._pool, "BEGIN") as line:
+        with _begun(self._pool, "BEGIN", self.url) as line:
             transaction = PostgresTransaction(line, clock=self._clock)
             result = self._worked(transaction, line, work)
             _commit(line, self.url)
-            if transaction.gave_order:
-                self._mail.tell()
-                self._post.send(line)
-            return result
+        if transaction.gave_order:
+            self._mail.tell()
+            self._post.tell()
+        return result
 
     def _worked(
         self, transaction: PostgresTransaction, line: Line, work: Callable[[Transaction], T]
@@ -177,9 +173,9 @@ class PostgresReadings:
         """
         database = Postgres(url)
         self.url = database.url
-        self._pool = _pool(database)
-        with self._pool.line() as line:
+        with contextlib.closing(database.line()) as line:
             check_revision(line, self.url)
+        self._pool = _pool(database)
 
     def read(self, work: Callable[[Reader], T]) -> T:
         """See `Store`."""
@@ -191,7 +187,15 @@ class PostgresReadings:
 
 
 def _pool(database: Postgres) -> Pool:
-    return Pool(database.line, most=_CONNECTIONS, is_usable=_is_usable, url=database.url)
+    return Pool(lambda: _line(database), most=_CONNECTIONS, is_usable=_is_usable, url=database.url)
+
+
+def _line(database: Postgres) -> Line:
+    """Return a connection; a server that cannot be reached now may be there later."""
+    try:
+        return database.line()
+    except StoreUnavailable as problem:
+        raise StoreFailed(f"{problem} Nothing was written.") from problem
 
 
 def _is_usable(line: Line) -> bool:
@@ -200,7 +204,8 @@ def _is_usable(line: Line) -> bool:
 
 
 def _read(pool: Pool, work: Callable[[Reader], T], url: str) -> T:
-    with _begun(pool, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY") as line:
+    begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+    with _begun(pool, begin, url) as line:
         try:
             return work(PostgresReader(line))
         except FROM_THE_DATABASE as problem:
@@ -210,7 +215,7 @@ def _read(pool: Pool, work: Callable[[Reader], T], url: str) -> T:
 
 
 @contextlib.contextmanager
-def _begun(pool: Pool, begin: str) -> Iterator[Line]:
+def _begun(pool: Pool, begin: str, url: str) -> Iterator[Line]:
     """Give a connection with a transaction begun; one that broke while it was idle is replaced."""
     with contextlib.ExitStack() as stack:
         line = stack.enter_context(pool.line())
@@ -220,7 +225,10 @@ def _begun(pool: Pool, begin: str) -> Iterator[Line]:
             stack.close()
             pool.forget()  # the server was restarted: the others broke with it
             line = stack.enter_context(pool.line())
-            line.raw.execute(begin)
+            try:
+                line.raw.execute(begin)
+            except psycopg.Error as problem:
+                raise refusal(problem, url) from problem
         yield line
 
 

@@ -3,7 +3,7 @@
 import psycopg
 from sqlalchemy.exc import DBAPIError
 
-from hitl.errors import StoreError
+from hitl.errors import StoreError, StoreFailed
 
 FROM_THE_DATABASE = (psycopg.Error, DBAPIError, UnicodeEncodeError)
 """What the driver raises; the last one when a parameter holds a lone surrogate."""
@@ -16,6 +16,8 @@ _SENTENCES: dict[type[Exception], str] = {
     psycopg.errors.DeadlockDetected: "others wrote the same rows meanwhile. Try again.",
     psycopg.errors.SerializationFailure: "others wrote the same rows meanwhile. Try again.",
 }
+_MAY_PASS = (psycopg.OperationalError, psycopg.errors.IdleInTransactionSessionTimeout)
+"""The same may work later: the connection, a lock or the disk stood in the way."""
 MEANWHILE = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 """The transaction did nothing and may be tried again as a whole."""
 
@@ -32,14 +34,15 @@ def refusal(problem: BaseException, url: str) -> BaseException:
     said = original(problem)
     known = [sentence for kind, sentence in _SENTENCES.items() if isinstance(said, kind)]
     why = known[0] if known else f"{_first_line(said)}."
-    told = StoreError(f"The database {url!r} did not do it, and nothing was written: {why}")
+    kind = StoreFailed if isinstance(said, _MAY_PASS) else StoreError
+    told = kind(f"The database {url!r} did not do it, and nothing was written: {why}")
     told.__cause__ = problem
     return told
 
 
-def unknown_outcome(problem: BaseException, url: str) -> StoreError:
+def unknown_outcome(problem: BaseException, url: str) -> StoreFailed:
     """Return what to raise when the connection broke during a commit: it may have been done."""
-    told = StoreError(
+    told = StoreFailed(
         f"The connection to {url!r} broke while it committed ({_first_line(problem)}); whether it was"
         " written is unknown. Look, or ask again with the same decision id."
     )

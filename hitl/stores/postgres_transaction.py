@@ -28,13 +28,15 @@ from hitl.stores.transaction import SqlTransaction
 
 _RUNS, _TRAIL = 0x6869_7401, 0x6869_7402
 """Numbers that keep our advisory locks apart from those of others."""
-_HASH = f"hashtextextended(%(run_id)s, {_RUNS})"
+_HASH = f"hashtextextended({{}}, {_RUNS})"
 _SEQUENCE = "hitl_audit_seq_seq"
 _BOUND = f"SELECT mod(last_value, 2147483647)::integer FROM {_SEQUENCE}"  # noqa: S608 - constants
-_LOCK_RUN = (
-    f"SELECT pg_advisory_xact_lock({_HASH}), pg_advisory_xact_lock_shared({_TRAIL}, ({_BOUND}))"
+_LOCKS = "SELECT pg_advisory_xact_lock({run}), pg_advisory_xact_lock_shared({trail}, ({bound}))"
+_LOCK_RUN = _LOCKS.format(run=_HASH.format("%(run_id)s"), trail=_TRAIL, bound=_BOUND)
+_LOCK_RUN_OF = (
+    _LOCKS.format(run=_HASH.format("run_id"), trail=_TRAIL, bound=_BOUND)
+    + ", run_id FROM hitl_review WHERE id = %(id)s"
 )
-_RUN_OF = "SELECT run_id FROM hitl_review WHERE id = %(id)s"
 _LAST_GIVEN = f"SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {_SEQUENCE}"  # noqa: S608 - constants
 _UNDER_WAY = (
     "SELECT min(objid::bigint) FROM pg_locks WHERE locktype = 'advisory'"  # noqa: S608 - constants
@@ -83,9 +85,9 @@ class PostgresTransaction(SqlTransaction):
     def _hold_review(self, review_id: str) -> None:
         if review_id in self._reviews or "\0" in review_id:
             return
-        row = self._line.raw.execute(_RUN_OF, {"id": review_id}).fetchone()
+        row = self._line.raw.execute(_LOCK_RUN_OF, {"id": review_id}).fetchone()
         if row is not None:
-            self._hold(row[0])
+            self._runs.add(row[2])
             self._reviews.add(review_id)
 
     # -- reads, which a job may act on ----------------------------------------------------------
