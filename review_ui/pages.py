@@ -1,16 +1,20 @@
-"""The pages that only read: the queue, the runs, one run, one picture."""
+"""The pages that only read: the queue, a peek, the runs, one run, one picture."""
 
-from fastapi import APIRouter, Depends, Request
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from hitl.errors import NotFound
 from hitl.models import ReviewStatus, RunStatus
 from review_ui.charts import sawtooth
 from review_ui.doorway import signed_in
+from review_ui.queue_query import ORDERS, QueueQuery
 from review_ui.queue_views import PAGE, QueuePage, queue_page, run_row
+from review_ui.review_views import review_page
 from review_ui.run_views import run_page
 from review_ui.site import Site, site_of
-from review_ui.templating import render
+from review_ui.templating import is_partial, render
 from review_ui.undo import undo_strip
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(signed_in)])
@@ -18,14 +22,11 @@ router = APIRouter(include_in_schema=False, dependencies=[Depends(signed_in)])
 
 @router.get("/queue", name="hitl:queue")
 def show_queue(
-    request: Request,
-    status: ReviewStatus = ReviewStatus.PENDING,
-    after: str | None = None,
-    undo: str | None = None,
+    request: Request, query: Annotated[QueueQuery, Query()], undo: str | None = None
 ) -> Response:
     """List what waits, or what is over."""
     site = site_of(request)
-    page = _queue_page(site, status, after)
+    page = _queue_page(site, query)
     context = {
         "tab": "queue",
         "page": page,
@@ -33,19 +34,29 @@ def show_queue(
         "runs": 0 if page.groups else _runs_under_way(site),
         "undo": undo_strip(site, undo),
         "polled": False,
+        "orders": ORDERS,
     }
     return render(request, "queue.html", context)
 
 
 @router.get("/queue/rows", name="hitl:queue_rows")
-def show_rows(
-    request: Request, status: ReviewStatus = ReviewStatus.PENDING, after: str | None = None
-) -> Response:
+def show_rows(request: Request, query: Annotated[QueueQuery, Query()]) -> Response:
     """The rows and counts alone; polled by the page above."""
     site = site_of(request)
-    page = _queue_page(site, status, after)
+    page = _queue_page(site, query)
     runs = 0 if page.groups else _runs_under_way(site)
     return render(request, "_rows.html", {"page": page, "runs": runs, "polled": True})
+
+
+@router.get("/reviews/{review_id}/peek", name="hitl:peek")
+def peek(request: Request, review_id: str) -> Response:
+    """Show what a review is about. Nobody holds it by that, and nothing is decided there."""
+    site, now = site_of(request), site_of(request).clock()
+    review = site.queue.get(review_id)
+    page = review_page(review, reviewer=site.reviewer, now=now, decision_id="")
+    name = "_peek.html" if is_partial(request) else "peek.html"
+    context = {"tab": "queue", "page": page, "waiting": _waiting(site)}
+    return render(request, name, context)
 
 
 @router.get("/runs", name="hitl:runs")
@@ -86,15 +97,15 @@ def show_picture(request: Request, review_id: str, number: int) -> Response:
     return Response(picture, media_type="image/png")
 
 
-def _queue_page(site: Site, status: ReviewStatus, after: str | None) -> QueuePage:
-    queue = site.queue
+def _queue_page(site: Site, query: QueueQuery) -> QueuePage:
+    queue, now = site.queue, site.clock()
+    wanted = query.search(reviewer=site.reviewer, now=now)
     return queue_page(
-        queue.reviews(status=(status,), limit=PAGE + 1, after=after),
+        queue.find(wanted, limit=PAGE + 1, after=query.after or None),
         queue.counts(),
-        status=status,
-        after=after,
+        query=query,
         reviewer=site.reviewer,
-        now=site.clock(),
+        now=now,
     )
 
 

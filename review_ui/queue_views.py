@@ -12,6 +12,8 @@ from hitl.lifecycle import is_claimed
 from hitl.models import Presentation, Review, ReviewStatus, RunRecord, RunStatus
 from review_ui import phrases
 from review_ui.charts import glyph
+from review_ui.queue_query import CLOSED, ORDERS, VIEWS, QueueQuery, View
+from review_ui.shapes import shape_of
 
 Heat = Literal["hot", "warm", "cool"]
 
@@ -26,15 +28,6 @@ _GROUPS: tuple[tuple[str, timedelta], ...] = (
     ("Later", timedelta.max),
 )
 _NO_DUE = "No due time"
-_STATUS_WORDS: dict[ReviewStatus, str] = {
-    ReviewStatus.PENDING: "Waiting",
-    ReviewStatus.APPROVED: "Approved, going on",
-    ReviewStatus.DENIED: "Denied, going on",
-    ReviewStatus.EXECUTED: "Carried out",
-    ReviewStatus.EXPIRED: "Expired",
-    ReviewStatus.CANCELLED: "Cancelled",
-    ReviewStatus.SUPERSEDED: "Superseded",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +51,11 @@ class Row:
     held_by: str = ""
     yours: bool = False
     spot_check: bool = False
+    handed_to: str = ""
+    put_off: str = ""
+    """Until when the one who looks put it off; empty for not."""
+    shape: str = ""
+    """What it may be marked together with; empty when it is decided alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,27 +67,30 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
-    """How many reviews are in one status."""
+class Chip:
+    """A way to another list, with how many are there where that is known."""
 
-    status: ReviewStatus
+    id: str
     words: str
-    n: int
+    query: str
     current: bool
+    n: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class QueuePage:
     """One page of the list."""
 
-    status: ReviewStatus
+    query: QueueQuery
+    view: View
     heading: str
     groups: tuple[Group, ...]
-    counts: tuple[Count, ...]
+    views: tuple[Chip, ...]
+    closed: tuple[Chip, ...]
+    """By status, in the view of what is decided."""
+    workflows: tuple[str, ...]
     waiting: int
-    decided: int
     next_after: str | None
-    after: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,27 +112,23 @@ def queue_page(
     reviews: Sequence[Review],
     counts: Mapping[ReviewStatus, int],
     *,
-    status: ReviewStatus,
-    after: str | None,
+    query: QueueQuery,
     reviewer: str,
     now: datetime,
 ) -> QueuePage:
     """Return the list; `reviews` holds one more than a page when there are more."""
-    shown = reviews[:PAGE]
-    waiting = counts.get(ReviewStatus.PENDING, 0)
+    shown, view = reviews[:PAGE], query.shown_view
+    seen = {r.workflow for r in shown} | ({query.workflow} - {""})
     return QueuePage(
-        status=status,
-        heading="Waiting for you" if status is ReviewStatus.PENDING else _STATUS_WORDS[status],
-        groups=_groups(shown, reviewer, now)
-        if status is ReviewStatus.PENDING
-        else _one(shown, reviewer, now),
-        counts=tuple(
-            Count(s, words, counts.get(s, 0), s is status) for s, words in _STATUS_WORDS.items()
-        ),
-        waiting=waiting,
-        decided=sum(counts.values()) - waiting,
+        query=query,
+        view=view,
+        heading="Waiting for you" if view == "all" else VIEWS[view],
+        groups=_groups(shown, query, reviewer, now),
+        views=_views(counts, query),
+        closed=_closed(counts, query) if view == "decided" else (),
+        workflows=tuple(sorted(seen)),
+        waiting=counts.get(ReviewStatus.PENDING, 0),
         next_after=shown[-1].id if len(reviews) > PAGE else None,
-        after=after,
     )
 
 
@@ -153,10 +150,16 @@ def row_of(review: Review, *, reviewer: str, now: datetime) -> Row:
         below=below,
         due=phrases.due(review.due_at, now),
         heat=heat_of(review.due_at, now),
-        status="" if review.status is ReviewStatus.PENDING else _STATUS_WORDS[review.status],
+        status=CLOSED.get(review.status, ""),
         held_by=review.holder or "" if held else "",
         yours=held and review.holder == reviewer,
         spot_check=not review.blocking,
+        handed_to=review.handed_to or "",
+        put_off=next(
+            (phrases.moment(p.until) for p in review.put_off if p.by == reviewer and now < p.until),
+            "",
+        ),
+        shape="" if held and review.holder != reviewer else shape_of(review),
     )
 
 
@@ -202,17 +205,49 @@ def _glyph(shown: Presentation, *, floor: float | None, calm: bool) -> Markup:
     return glyph([*values, *start, shown.reliability_now], floor=floor, label=label, calm=calm)
 
 
-def _groups(reviews: Sequence[Review], reviewer: str, now: datetime) -> tuple[Group, ...]:
+def _views(counts: Mapping[ReviewStatus, int], query: QueueQuery) -> tuple[Chip, ...]:
+    known = {
+        "all": counts.get(ReviewStatus.PENDING, 0),
+        "decided": sum(counts.get(status, 0) for status in CLOSED),
+    }
+    return tuple(
+        Chip(view, words, _kept(query, view=view), view == query.shown_view, known.get(view))
+        for view, words in VIEWS.items()
+    )
+
+
+def _closed(counts: Mapping[ReviewStatus, int], query: QueueQuery) -> tuple[Chip, ...]:
+    every = Chip("closed", "All", _kept(query, view="decided"), query.status is None)
+    return every, *(
+        Chip(
+            status.value,
+            words,
+            _kept(query, view="", status=status.value),
+            status is query.status,
+            counts.get(status, 0),
+        )
+        for status, words in CLOSED.items()
+    )
+
+
+def _kept(query: QueueQuery, **changes: str) -> str:
+    """Return the address of another list under the same filter."""
+    return query.address(**{"status": "", "after": "", "order": ""} | changes)
+
+
+def _groups(
+    reviews: Sequence[Review], query: QueueQuery, reviewer: str, now: datetime
+) -> tuple[Group, ...]:
+    """Return what waits by due time; every other list as it is sorted."""
+    if query.shown_view == "decided" or query.shown_order != "due":
+        rows = tuple(row_of(r, reviewer=reviewer, now=now) for r in reviews)
+        title = "Closed" if query.shown_view == "decided" else ORDERS[query.shown_order]
+        return (Group(title, rows),) if rows else ()
     by_title = groupby(reviews, key=lambda r: _group_title(r.due_at, now))
     return tuple(
         Group(title, tuple(row_of(r, reviewer=reviewer, now=now) for r in members))
         for title, members in by_title
     )
-
-
-def _one(reviews: Sequence[Review], reviewer: str, now: datetime) -> tuple[Group, ...]:
-    rows = tuple(row_of(r, reviewer=reviewer, now=now) for r in reviews)
-    return (Group("Closed", rows),) if rows else ()
 
 
 def _group_title(due_at: datetime | None, now: datetime) -> str:

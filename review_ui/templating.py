@@ -12,7 +12,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from review_ui import phrases, text
+from review_ui import keys, phrases, text
 from review_ui.assets import BUNDLE
 from review_ui.site import site_of
 
@@ -31,6 +31,8 @@ def _environment(folder: Path | None = None) -> Environment:
     env.filters |= {"inline": text.inline, "block": text.block, "plain": text.plain}
     env.filters |= {"probability": phrases.probability, "moment": phrases.moment}
     env.globals["counted"] = phrases.counted
+    env.globals |= {"key": keys.bound, "row_key": keys.bound_here, "letter": keys.letter}
+    env.globals["all_keys"] = keys.KEYS
     return env
 
 

@@ -6,14 +6,10 @@ from dataclasses import dataclass, field
 from hitl.models import Decision, Place, RemedyKind, Review, Verdict
 from review_ui import phrases
 from review_ui.forms import Field, form_of, retype
+from review_ui.keys import letter
 
-RUNG_KEYS: Mapping[RemedyKind, str] = {
-    RemedyKind.RETRY: "R",
-    RemedyKind.ANSWER: "G",
-    RemedyKind.ROLLBACK: "B",
-    RemedyKind.STOP: "X",
-    RemedyKind.TAKEOVER: "T",
-    RemedyKind.JUDGEMENT: "J",
+_RUNG_KEYS: Mapping[RemedyKind, str] = {
+    kind: "take_over" if kind is RemedyKind.TAKEOVER else kind.value for kind in RemedyKind
 }
 MOST_REASONS = 9
 """Reasons with a digit key; more stay reachable by the note."""
@@ -124,7 +120,7 @@ def _rungs(review: Review, typed: Typed) -> tuple[Rung, ...]:
     kinds = [rung.kind for rung in review.rungs]
     picked = typed.remedy if typed.remedy in kinds else (kinds[0] if kinds else "")
     return tuple(
-        Rung(rung.kind, RUNG_KEYS[rung.kind], rung.label, rung.kind == picked)
+        Rung(rung.kind, letter(_RUNG_KEYS[rung.kind]), rung.label, rung.kind == picked)
         for rung in review.rungs
     )
 

@@ -21,6 +21,7 @@ from hitl.models.reviews import (
     Intent,
     Presentation,
     Proposal,
+    PutOff,
     Question,
     Review,
     RungOffer,
@@ -38,6 +39,7 @@ from hitl.models.runs import (
     StateSize,
     StoredProposal,
 )
+from hitl.models.searches import ReviewOrder, ReviewSearch
 from hitl.models.words import (
     ConfidenceKind,
     Covers,
@@ -77,11 +79,14 @@ __all__ = [
     "Probability",
     "Proposal",
     "ProposalKey",
+    "PutOff",
     "Question",
     "Record",
     "RemedyKind",
     "Review",
+    "ReviewOrder",
     "ReviewRequest",
+    "ReviewSearch",
     "ReviewStatus",
     "Role",
     "RunRecord",

@@ -246,6 +246,13 @@ class Intent(Record):
     commit_at: AwareDatetime
 
 
+class PutOff(Record):
+    """A person does not want a review before then."""
+
+    by: str
+    until: AwareDatetime
+
+
 class Review(Record):
     """One proposal waiting for people."""
 
@@ -287,6 +294,10 @@ class Review(Record):
     claimed_until: AwareDatetime | None = None
     taken_over_at: AwareDatetime | None = None
     """Since when its holder does the work by hand; None while nobody does."""
+    handed_to: str | None = None
+    """To whom a colleague handed it over; `claim_next` offers it to nobody else."""
+    put_off: tuple[PutOff, ...] = ()
+    """Who does not want it yet; `claim_next` leaves it out for them."""
 
     @property
     def is_of_the_end(self) -> bool:

@@ -30,6 +30,7 @@ from hitl.models import (
     StepName,
     StoredProposal,
 )
+from hitl.ports.finding import ReviewFinder
 from hitl.ports.keys import KeyReader, KeyWriter
 from hitl.ports.trail import TrailReader, TrailWriter
 from hitl.ports.upkeep import FigureReader, UpkeepWriter
@@ -40,7 +41,7 @@ Clock = Callable[[], datetime]
 """Returns the time now, aware, UTC."""
 
 
-class Reader(TrailReader, FigureReader, KeyReader, Protocol):
+class Reader(TrailReader, FigureReader, KeyReader, ReviewFinder, Protocol):
     """Reads of one consistent moment. Raises `NotFound` where a single record is asked for by id."""
 
     @property

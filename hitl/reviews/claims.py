@@ -11,6 +11,7 @@ from hitl.errors import ClaimLost
 from hitl.lifecycle import claim_refusal, is_claimed, is_taken_over
 from hitl.models import Review, ReviewStatus
 from hitl.ports import Transaction
+from hitl.reviews.passing import is_for, is_put_off
 from hitl.reviews.users import barred
 
 _PAGE = 50
@@ -59,6 +60,8 @@ def _is_free(review: Review, *, by: str, fence: str, now: datetime) -> bool:
     if is_taken_over(review, now=now):
         return False
     if is_claimed(review, now=now) and review.claim_fence != fence:
+        return False
+    if is_put_off(review, by=by, now=now) or not is_for(review, by):
         return False
     return claim_refusal(review, by=by, now=now, live_intent=None) is None
 

@@ -27,8 +27,8 @@ from hitl.ports import Clock, Store
 from hitl.reviews import claims, closing, deciding, intents, requests, stopping, takeover
 from hitl.reviews.answers import Said
 from hitl.reviews.clock import utcnow
-from hitl.reviews.history import History
 from hitl.reviews.measures import MEASURES
+from hitl.reviews.passing import PassingOn
 from hitl.reviews.takeover import TAKEN_FOR
 from hitl.reviews.users import Users
 
@@ -39,7 +39,7 @@ LEASE = timedelta(minutes=5)
 """How long a claim lives without being renewed."""
 
 
-class ReviewQueue(History):
+class ReviewQueue(PassingOn):
     """Reviews waiting for people, over a store.
 
     Every method commits before it returns. Refusals are `ReviewRefusal`s with a sentence and an
@@ -51,8 +51,7 @@ class ReviewQueue(History):
     """
 
     def __init__(self, store: Store, *, clock: Clock = utcnow) -> None:
-        super().__init__(store)
-        self._clock = clock
+        super().__init__(store, clock=clock)
         self.users = Users(store, clock=clock)
 
     def pending(

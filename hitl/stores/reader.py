@@ -24,6 +24,7 @@ from hitl.models import (
 )
 from hitl.stores import statements as s
 from hitl.stores.figures import FigureReads
+from hitl.stores.finding import Finding
 from hitl.stores.keys import KeyReads
 from hitl.stores.line import Line
 from hitl.stores.records import (
@@ -48,7 +49,7 @@ _AFTER_ALL = 2**63 - 1
 """More than any row's number: the most a BIGINT holds."""
 
 
-class SqlReader(FigureReads, TrailReads, KeyReads):
+class SqlReader(FigureReads, TrailReads, KeyReads, Finding):
     """Implements `hitl.ports.Reader` on one open read view."""
 
     def __init__(self, line: Line) -> None:

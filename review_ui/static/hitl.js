@@ -159,9 +159,12 @@
       say("The deny panel is open. Esc closes it, then A approves.");
       return true;
     }
-    const target = $(`[data-key="${CSS.escape(key)}"]`);
+    const row = document.activeElement?.closest(".row");
+    const target = $(`[data-key="${CSS.escape(key)}"]`) || (row && $(`[data-row-key="${CSS.escape(key)}"]`, row));
     if (!target || target.disabled) return false;
-    if (target.matches("input")) pick(target); else target.click();
+    if (target.matches("[type=search]")) { target.focus(); target.select(); }
+    else if (target.matches("input[data-key]")) pick(target);
+    else target.click();
     return true;
   };
 

@@ -213,7 +213,7 @@ def test_d_2_t_enter_takes_over_and_the_work_is_handed_in_by_key(site: Site) -> 
     page.keyboard.press("z")
     page.wait_for_url("**/reviews/rev_1/takeover")
     assert page.locator("[name='work.amount']").input_value() == "1201.4"
-    page.keyboard.press("b")
+    page.keyboard.press("l")
     page.wait_for_url("**/reviews/rev_1")
     assert site.desk.queue.get("rev_1").taken_over_at is None
 
@@ -302,7 +302,7 @@ def test_a_question_is_answered_with_one_press_or_left_to_the_step(serve: Serve)
     page.keyboard.press("2")
     page.wait_for_url("**/reviews/rev_2")
     page.wait_for_timeout(ARMED)
-    page.keyboard.press("j")
+    page.keyboard.press("u")
     page.wait_for_url("**/reviews/rev_3")
 
     said, left = site.said(), site.said("rev_2")
