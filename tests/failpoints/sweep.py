@@ -50,11 +50,19 @@ def cases(times: Sequence[int], modes: Sequence[str]) -> Iterator[Case]:
                     yield Case(point.name, at, mode)
 
 
-def chain(at: int, size: Size) -> Iterator[tuple[Case, Result]]:
-    """Kill one day's work at every failpoint in turn, and look after each kill; yield what came of it."""
+def chain(at: int, size: Size, *, but: str | None = None) -> Iterator[tuple[Case, Result]]:
+    """Kill one day's work at every failpoint in turn, and look after each kill; yield what came of it.
+
+    Args:
+        at: Which time it is killed there.
+        size: How much work the day has.
+        but: The beginning of the failpoints that are left out.
+    """
     with tempfile.TemporaryDirectory(prefix="hitl-failpoint-") as name:
         folder = Path(name)
         for case in sorted(cases([at], ["kill"]), key=_in_the_day):
+            if but is not None and case.name.startswith(but):
+                continue
             was_killed = killed(doomed, folder, size, str(case))
             yield case, Result(was_killed, violations(observed(folder, drained=False)))
         work(folder, size)

@@ -22,9 +22,10 @@ def test_a_kill_breaks_no_promise(case: Case) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("at", "size"), [(2, (8, 8)), (7, (28, 27))], ids=["second", "seventh"])
+@pytest.mark.parametrize(("at", "size"), [(2, (8, 8)), (7, (24, 27))], ids=["second", "seventh"])
 def test_fifteen_kills_of_one_day_break_no_promise(at: int, size: tuple[int, int]) -> None:
-    results = dict(chain(at, size))
+    # a day has too few heads to be killed at the seventh of each kind
+    results = dict(chain(at, size, but="audit.seal" if at > 2 else None))
 
     assert [str(case) for case, result in results.items() if not result.was_killed] == []
     assert {str(case): result.broken for case, result in results.items() if result.broken} == {}
