@@ -38,6 +38,7 @@ NEEDS: Mapping[str, May] = MappingProxyType(
         "POST /v1/runs/{run_id:path}/stop": May.STOP,
         "POST /v1/runs/{run_id:path}/resume": May.WITHDRAW,
         "GET /v1/audit": May.LOOK,
+        "GET /v1/openapi.json": May.LOOK_OWN,
         "GET /v1/users": May.ADMINISTER,
         "POST /v1/users": May.ADMINISTER,
         "POST /v1/users/{name}/revoke": May.ADMINISTER,
@@ -150,9 +151,11 @@ def _refuse_key_in_address(request: Request) -> None:
     """Refuse a key in the address: addresses are kept in logs and histories.
 
     Raises:
-        BadBody: 400.
+        BadBody: 400; 404 for a name that no database keeps.
     """
     query = request.scope["query_string"].decode("latin-1")
+    if "\0" in unquote(f"{request.scope['path']}?{query}"):
+        raise BadBody(404, "Nothing is called by a name with a NUL character in it.")
     if _IN_ADDRESS.search(query) or KEY_PATTERN.search(unquote(f"{request.scope['path']}?{query}")):
         raise BadBody(
             400,

@@ -24,17 +24,20 @@ from hitl.reviews import NO_ANSWER, ReviewQueue
 from review_ui.acting import actor
 from review_ui.admission import admission, only_own_or
 from review_ui.asking import add_requests
+from review_ui.document import add_document
 from review_ui.probes import add_probes
 from review_ui.running import Startable, add_runs
 from review_ui.sentences import Sentences, answer, body_of, detail
 from review_ui.strict import parse, read_body
 from review_ui.users import add_users
 
+MOST = 2**53 - 1
+"""The largest number that every client reads as it is written."""
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Body = Annotated[bytes, Depends(read_body)]
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem} for status in (400, 401, 403, 404, 409, 410, 412, 413, 422)
+    status: {"model": Problem} for status in (400, 401, 403, 404, 409, 410, 412, 413, 422, 503)
 }
 """For the OpenAPI document."""
 
@@ -75,6 +78,7 @@ def create_api(
     add_runs(v1, queue, owner, workflows)
     _add_audit(v1, queue)
     add_users(v1, queue, owner)
+    add_document(v1, router)
     router.include_router(v1)
     return router
 
@@ -164,7 +168,7 @@ def _add_takeovers(v1: APIRouter, queue: ReviewQueue, owner: str) -> None:
 
 def _add_audit(v1: APIRouter, queue: ReviewQueue) -> None:
     @v1.get("/audit", response_model=AuditPage)
-    def read_audit(after: Annotated[int, Query(ge=0)] = 0, limit: Limit = 100) -> Response:
+    def read_audit(after: Annotated[int, Query(ge=0, le=MOST)] = 0, limit: Limit = 100) -> Response:
         """Return events of the trail, oldest first."""
         found = queue.audit(after=after, limit=limit)
         following = found[-1].seq if len(found) == limit else None

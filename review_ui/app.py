@@ -18,6 +18,7 @@ from review_ui import assets, deciding, doorway, pages, taking_over
 from review_ui.door import Door
 from review_ui.doorway import SignInNeeded, sign_in
 from review_ui.guard import LOCAL_HOSTS, Guard
+from review_ui.sentences import problem
 from review_ui.site import UNDO_WINDOWS, Risk, Site
 from review_ui.templating import is_partial, render
 
@@ -100,11 +101,20 @@ def _refused(request: Request, error: Exception) -> Response:
 
 def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - what this handler is registered for
+    if _is_api(request):
+        return problem(error.status_code, "HttpError", f"{error.detail}.", headers=error.headers)
     return _message(request, str(error.detail), error.status_code)
 
 
 def _no_page(request: Request, _: Exception) -> Response:
+    if _is_api(request):
+        return problem(404, "NotFound", "There is no such address in this API.")
     return _message(request, "There is no page at this address.", 404)
+
+
+def _is_api(request: Request) -> bool:
+    below = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    return below.startswith("/v1/") or below in ("/healthz", "/readyz")
 
 
 def _not_understood(request: Request, _: Exception) -> Response:

@@ -27,6 +27,9 @@ _HEARTBEAT = 15.0
 
 Said = TypeVar("Said", ReviewRequest, Amendment)
 Body = Annotated[bytes, Depends(read_body)]
+IdempotencyKey = Annotated[
+    str | None, Header(json_schema_extra={"minLength": 1, "maxLength": LONGEST_KEY})
+]
 Over = Callable[[], Awaitable[bool]]
 
 
@@ -41,7 +44,7 @@ def add_requests(v1: APIRouter, queue: ReviewQueue) -> None:
         openapi_extra=body_of(ReviewRequest),
     )
     def request_review(
-        request: Request, body: Body, idempotency_key: Annotated[str | None, Header()] = None
+        request: Request, body: Body, idempotency_key: IdempotencyKey = None
     ) -> Response:
         """Put an action before a person: 201, or 200 when it was asked before under this key."""
         said = _in_their_name(request, parse(ReviewRequest, body))

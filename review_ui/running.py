@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Protocol
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import JsonValue
 
 from hitl.client import ResumeBody, RunBody, RunDetail, RunPage, StopBody
@@ -12,7 +12,7 @@ from hitl.models import RunRecord, RunStatus
 from hitl.reviews import ReviewQueue
 from review_ui.acting import actor
 from review_ui.admission import only_own
-from review_ui.asking import own_key
+from review_ui.asking import IdempotencyKey, own_key
 from review_ui.sentences import answer, body_of
 from review_ui.site import reviewer_of
 from review_ui.strict import parse, read_body
@@ -59,9 +59,7 @@ def add_runs(v1: APIRouter, queue: ReviewQueue, owner: str, workflows: Sequence[
         responses={200: {"model": RunDetail}},
         openapi_extra=body_of(RunBody),
     )
-    def start_run(
-        request: Request, body: Body, idempotency_key: Annotated[str | None, Header()] = None
-    ) -> Response:
+    def start_run(request: Request, body: Body, idempotency_key: IdempotencyKey = None) -> Response:
         """Start a run: 201, or 200 when it was started before under this key; 404 no such workflow."""
         said = parse(RunBody, body)
         if said.workflow not in known:

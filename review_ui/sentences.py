@@ -1,6 +1,6 @@
 """How the API answers: a record, or a `Problem` with the error's name, a sentence and its facts."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from fastapi import Request, Response
@@ -51,6 +51,15 @@ def _problem(problem: HitlError | BadBody | RequestValidationError) -> Response:
     return _told(status, type(problem).__name__, str(problem), vars(problem))
 
 
+def problem(
+    status: int, error: str, detail: str, *, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Return an answer that is not 2xx."""
+    told = _told(status, error, detail)
+    told.headers.update(headers or {})
+    return told
+
+
 def _told(
     status: int, error: str, detail: str, facts: dict[str, JsonValue] | None = None
 ) -> Response:
@@ -76,7 +85,26 @@ def detail(review: Review) -> ReviewDetail:
     return ReviewDetail(**dict(review), decisions=decisions)
 
 
+SENT_JSON = {"$ref": "#/components/schemas/SentJson"}
+"""Any JSON value that can be sent; see `review_ui.document`."""
+
+
 def body_of(model: type[BaseModel]) -> dict[str, Any]:
     """Return a route's body for the OpenAPI document."""
-    schema = {"application/json": {"schema": model.model_json_schema()}}
+    whole = model.model_json_schema()
+    schema = {"application/json": {"schema": _inlined(whole, whole.pop("$defs", {}))}}
     return {"requestBody": {"required": True, "content": schema}}
+
+
+def _inlined(part: Any, definitions: dict[str, Any]) -> Any:
+    """Return a schema without references: those of a model lead nowhere in the whole document."""
+    if isinstance(part, list):
+        return [_inlined(each, definitions) for each in part]
+    if not isinstance(part, dict):
+        return part
+    if part.get("$ref") == "#/$defs/JsonValue":
+        return SENT_JSON
+    if "$ref" in part:
+        named = definitions[part["$ref"].removeprefix("#/$defs/")]
+        part = {**named, **{k: v for k, v in part.items() if k != "$ref"}}
+    return {key: _inlined(value, definitions) for key, value in part.items()}

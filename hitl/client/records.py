@@ -63,12 +63,16 @@ class ResumeBody(Record):
     by: str | None = None
 
 
+_NAME = r"^[A-Za-z0-9]([A-Za-z0-9 .'@+_-]*[A-Za-z0-9.])?$"
+"""For the schema: names that are taken anywhere. Others are looked at, and refused in a sentence."""
+
+
 class UserBody(Record):
     """Body of `POST /v1/users`."""
 
-    name: str
+    name: str = Field(max_length=100, json_schema_extra={"pattern": _NAME})
     role: Role
-    owner: str | None = None
+    owner: str | None = Field(default=None, min_length=1, max_length=100)
     """The person an agent works for."""
 
 

@@ -29,13 +29,17 @@ class Signal(Record):
     detail: str = ""
 
 
+_BASE64 = "^([A-Za-z0-9_-]{4})*([A-Za-z0-9_-][AQgw]==|[A-Za-z0-9_-]{2}[AEIMQUYcgkosw048]=)?$"
+"""How bytes are written in JSON."""
+
+
 class Evidence(Record):
     """Something for the reviewer to look at."""
 
     claim: str
     quote: str = ""
     source: str = ""
-    image_png: bytes | None = None
+    image_png: bytes | None = Field(default=None, json_schema_extra={"pattern": _BASE64})
     """A PNG picture, shown at its own size; at most 512 KiB."""
 
 

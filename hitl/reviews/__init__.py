@@ -14,6 +14,7 @@ from hitl.reviews.erasing import erase_run, prune
 from hitl.reviews.measures import MEASURES, figures
 from hitl.reviews.once import LONGEST_KEY, check_key, first_under
 from hitl.reviews.opening import effect_fingerprint, open_review, proposal_hash
+from hitl.reviews.policies import put_in_force
 from hitl.reviews.queue import ReviewQueue
 from hitl.reviews.sealing import Sealer, read_signer, sealer_of
 from hitl.reviews.shadow import ShadowCheckpoint, ShadowReport, shadow_reports
@@ -47,6 +48,7 @@ __all__ = [
     "people_asked",
     "proposal_hash",
     "prune",
+    "put_in_force",
     "raise_unexecuted",
     "read_signer",
     "record_decision",

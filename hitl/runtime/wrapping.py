@@ -22,7 +22,7 @@ from hitl.graph.strict import StrictSerializer
 from hitl.graph.versions import shape, version_of
 from hitl.policy import EscalationPolicy
 from hitl.ports import Clock, Store
-from hitl.reviews import utcnow
+from hitl.reviews import put_in_force, utcnow
 from hitl.runtime.defaults import default_note, default_policy
 from hitl.runtime.workflow import Workflow
 from hitl.stores import borrow, give_back
@@ -121,7 +121,7 @@ def _wiring(
     secret = store.write(lambda t: t.set_setting("coin.secret", secrets.token_hex(32)))
     key_id = store.write(lambda t: t.set_setting("coin.key_id", secrets.token_hex(4)))
     store.write(lambda t: t.break_leases(keep_owner=owner()))
-    store.write(lambda t: t.save_policy(policy.content_hash, policy.body()))
+    store.write(lambda t: put_in_force(t, name, policy.content_hash, policy.body(), now=clock()))
     seen = shape(graph)
     wiring = Wiring(
         workflow=name,
