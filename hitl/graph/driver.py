@@ -16,6 +16,7 @@ from typing import Any
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import StateSnapshot
 
+from hitl import spans
 from hitl.audit import entry
 from hitl.errors import HitlError, ResumeRefused, RunBusy, SnapshotRefused, StoreFailed
 from hitl.failpoints import reach
@@ -132,7 +133,8 @@ class Driver:
     def advancing(self, advance: Advance) -> Iterator[Advance]:
         """Record how the block ended, and give the run back. A halt is swallowed, an error is not."""
         try:
-            yield advance
+            with spans.advancing(advance.session.run, advance.mail):
+                yield advance
         except Halt as halt:
             advance.halted = halt
         except (GeneratorExit, Leaving):
@@ -147,7 +149,8 @@ class Driver:
     async def aadvancing(self, advance: Advance) -> AsyncIterator[Advance]:
         """See `advancing`."""
         try:
-            yield advance
+            with spans.advancing(advance.session.run, advance.mail):
+                yield advance
         except Halt as halt:
             advance.halted = halt
         except (GeneratorExit, asyncio.CancelledError, Leaving):

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from hitl import spans
 from hitl.audit import entry
 from hitl.canonical import content_hash
 from hitl.errors import AlreadyDecided, DecisionIdReused, ReviewClosed
@@ -119,7 +120,11 @@ def wake(t: Transaction, review: Review, decision: Decision, *, at: datetime) ->
             MailKind.DECISION,
             key=f"decision:{review.id}",
             due_at=at,
-            payload={"review_id": review.id, "decision_id": decision.decision_id},
+            payload={
+                "review_id": review.id,
+                "decision_id": decision.decision_id,
+                **spans.carried(),
+            },
         )
 
 

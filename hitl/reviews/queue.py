@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from pydantic import JsonValue
 
+from hitl import spans
 from hitl.failpoints import reach
 from hitl.ids import new_id
 from hitl.lifecycle import NO_ANSWER, NoAnswer
@@ -157,8 +158,13 @@ class ReviewQueue(PassingOn):
             fence=fence,
         )
         now = self._clock()
-        with MEASURES.answering(said):
-            decision = self._store.write(lambda t: deciding.decide(t, review_id, said, now=now))
+        span = spans.deciding(review_id, verdict, proposal_hash)
+        with MEASURES.answering(said), span as trace:
+            decision = self._store.write(
+                lambda t: spans.carrying(
+                    trace, lambda: deciding.decide(t, review_id, said, now=now)
+                )
+            )
         reach("decide.after_commit_before_ack")
         return decision
 
