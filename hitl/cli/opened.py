@@ -48,7 +48,7 @@ class ReadOnlyStore:
         """Raise `StoreError`."""
         raise StoreError(f"The store {self.url!r} was opened for reading; nothing was written.")
 
-    def submit(self, work: Callable[[Transaction], T]) -> "Future[T]":
+    def submit(self, work: Callable[[Transaction], T], *, run_id: str | None = None) -> "Future[T]":
         """Raise `StoreError`."""
         return self.write(lambda _: Future())  # raises; the type is Store's
 

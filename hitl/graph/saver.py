@@ -80,7 +80,7 @@ class FencedSaver(BaseCheckpointSaver[str]):
             t.check_epoch(thread_id, epoch)
             return self._on(t.connection, lambda: work(t))
 
-        return self._store.submit(fenced)
+        return self._store.submit(fenced, run_id=thread_id)
 
     # -- reads ----------------------------------------------------------------------------------
 

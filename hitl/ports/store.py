@@ -355,8 +355,12 @@ class Store(Protocol):
         """
         ...
 
-    def submit(self, work: Callable[[Transaction], T]) -> "Future[T]":
-        """Like `write`, without waiting: the future resolves after the commit."""
+    def submit(self, work: Callable[[Transaction], T], *, run_id: str | None = None) -> "Future[T]":
+        """Like `write`, without waiting: the future resolves after the commit.
+
+        Jobs that are submitted with the same `run_id` are done in the order in which they were
+        submitted: LangGraph's next snapshot must not be there before the writes it rests on.
+        """
         ...
 
     def on_mail(self, listener: Callable[[], None]) -> Callable[[], None]:

@@ -98,10 +98,10 @@ class PostgresStore:
                     raise
         return self._do(work)
 
-    def submit(self, work: Callable[[Transaction], T]) -> "Future[T]":
-        """See `Store`. Jobs that are submitted run side by side."""
+    def submit(self, work: Callable[[Transaction], T], *, run_id: str | None = None) -> "Future[T]":
+        """See `Store`. Jobs of different runs, or of none, are done side by side."""
         self._refuse_fork()
-        return self._lanes.submit(lambda: self._do(work))
+        return self._lanes.submit(lambda: self._do(work), run_id=run_id)
 
     def on_mail(self, listener: Callable[[], None]) -> Callable[[], None]:
         """See `Store`. It hears of other processes' orders too, in a thread of its own."""

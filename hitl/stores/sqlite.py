@@ -84,8 +84,8 @@ class SqliteStore:
             raise StoreError(msg)
         return self.submit(work).result()
 
-    def submit(self, work: Callable[[Transaction], T]) -> "Future[T]":
-        """See `Store`."""
+    def submit(self, work: Callable[[Transaction], T], *, run_id: str | None = None) -> "Future[T]":
+        """See `Store`. All jobs are done in the order in which they were submitted."""
         self._refuse_fork()
         return self._writer.submit(work)
 

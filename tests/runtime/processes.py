@@ -80,9 +80,9 @@ class MortalStore:
         """See `Store`."""
         return self.submit(work).result()
 
-    def submit(self, work: Callable[[Transaction], T]) -> "Future[T]":
+    def submit(self, work: Callable[[Transaction], T], *, run_id: str | None = None) -> "Future[T]":
         """See `Store`. The process ends inside or after the chosen write."""
-        future = self._inner.submit(lambda t: self._counted(t, work))
+        future = self._inner.submit(lambda t: self._counted(t, work), run_id=run_id)
         future.add_done_callback(self._committed)
         return future
 

@@ -1,4 +1,5 @@
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from operator import methodcaller
@@ -108,6 +109,28 @@ def test_the_future_resolves_after_the_commit(store: Store) -> None:
     assert store.read(lambda r: r.run("run_1")) == make_run()
 
 
+def test_jobs_of_one_run_are_done_in_the_order_they_were_submitted(store: Store) -> None:
+    done: list[tuple[str, int]] = []
+
+    def job(run_id: str, number: int) -> Callable[[Transaction], None]:
+        def work(t: Transaction) -> None:
+            time.sleep(0.003 if number % 3 == 0 else 0)
+            t.set_setting(f"{run_id} {number}", "done")
+            done.append((run_id, number))
+
+        return work
+
+    futures = [
+        store.submit(job(run_id, number), run_id=run_id)
+        for number in range(20)
+        for run_id in ("a", "b", "c")
+    ]
+    wait(futures, timeout=30)
+
+    for run_id in ("a", "b", "c"):
+        assert [number for of, number in done if of == run_id] == list(range(20))
+
+
 def test_a_cancelled_job_does_not_run(store: Store) -> None:
     started, door = threading.Event(), threading.Event()
 
@@ -115,9 +138,9 @@ def test_a_cancelled_job_does_not_run(store: Store) -> None:
         started.set()
         door.wait(10)
 
-    store.submit(hold)
+    store.submit(hold, run_id="run_1")
     assert started.wait(10)
-    future = store.submit(lambda t: t.add_run(make_run(), None))
+    future = store.submit(lambda t: t.add_run(make_run(), None), run_id="run_1")
 
     assert future.cancel()
     door.set()
@@ -129,7 +152,7 @@ def test_a_cancelled_job_does_not_run(store: Store) -> None:
 def test_a_read_sees_one_moment(store: Store) -> None:
     def twice(r: Reader) -> tuple[int, int]:
         before = len(r.runs())
-        future = store.submit(lambda t: t.add_run(make_run(), None))
+        future = store.submit(lambda t: t.add_run(make_run(), None), run_id="run_1")
         wait([future], timeout=0.5)  # a store may let it wait until this read is done
         return before, len(r.runs())
 
