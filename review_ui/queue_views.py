@@ -159,8 +159,14 @@ def row_of(review: Review, *, reviewer: str, now: datetime) -> Row:
             (phrases.moment(p.until) for p in review.put_off if p.by == reviewer and now < p.until),
             "",
         ),
-        shape="" if held and review.holder != reviewer else shape_of(review),
+        shape=shape_of(review) if _is_at_hand(review, reviewer, now) else "",
     )
+
+
+def _is_at_hand(review: Review, reviewer: str, now: datetime) -> bool:
+    """Whether nobody else holds it, and it was handed to nobody else."""
+    is_free = review.holder == reviewer or not is_claimed(review, now=now)
+    return is_free and review.handed_to in (None, reviewer)
 
 
 def run_row(run: RunRecord, now: datetime) -> RunRow:

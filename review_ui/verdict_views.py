@@ -67,7 +67,7 @@ def verdict_bar(review: Review, *, decision_id: str, typed: Typed) -> VerdictBar
         if_approved=_if_approved(review),
         if_denied=_if_denied(review),
         reasons=reason_chips(review.presentation.reasons, typed),
-        rungs=_rungs(review, typed),
+        rungs=rungs_of(review, typed),
         answer=_answer(review, typed),
         typed=typed,
         proposal_hash=review.proposal_hash,
@@ -116,7 +116,8 @@ def reason_chips(declared: Sequence[str], typed: Typed) -> tuple[Reason, ...]:
     return tuple(Reason(str(i), text, text in typed.reasons) for i, text in enumerate(texts, 1))
 
 
-def _rungs(review: Review, typed: Typed) -> tuple[Rung, ...]:
+def rungs_of(review: Review, typed: Typed) -> tuple[Rung, ...]:
+    """Return who may go on, the policy's first picked unless another was."""
     kinds = [rung.kind for rung in review.rungs]
     picked = typed.remedy if typed.remedy in kinds else (kinds[0] if kinds else "")
     return tuple(

@@ -75,6 +75,13 @@
   const held = (form) => {
     if (busy) return "One moment: the last answer is on its way.";
     if (performance.now() - shownAt < ARM_MS) return "Too quick: this review has only just appeared.";
+    if (form.id === "together") {
+      const left = $$("[name=looked]:not(:checked)", form);
+      if (left.length) {
+        left[0].closest("[data-item]").scrollIntoView({ block: "center" });
+        return `Look at each first: ${left.length} not looked at yet.`;
+      }
+    }
     if (form.id === "approve") look();
     if (form.id === "approve" && unseen.size) {
       const first = unseen.values().next().value;
@@ -107,10 +114,11 @@
     form.elements.shown_ms.value = String(Math.round(performance.now() - shownAt));
   }, true);
 
+  const sendDeny = () => $("#denybox .send")?.click();
   const deny = () => {
     const box = $("#denybox");
     if (!box) return false;
-    if (box.open) $("#deny").requestSubmit();
+    if (box.open) sendDeny();
     else box.open = true;
     return true;
   };
@@ -144,10 +152,12 @@
   const isTyping = (e) => e.target.closest?.('input:not([type="checkbox"], [type="radio"]), textarea, select, [contenteditable]');
 
   const step = (by) => {
-    const rows = $$(".row a.t");
+    const rows = $$(".row a.t, .item a.t");
     if (!rows.length) return false;
     const at = rows.indexOf(document.activeElement);
-    rows[at < 0 ? (by > 0 ? 0 : rows.length - 1) : Math.min(rows.length - 1, Math.max(0, at + by))].focus();
+    const next = rows[at < 0 ? (by > 0 ? 0 : rows.length - 1) : Math.min(rows.length - 1, Math.max(0, at + by))];
+    next.focus();
+    next.closest("[data-item]")?.scrollIntoView({ block: "center" });
     return true;
   };
 
@@ -180,7 +190,7 @@
     if (e.repeat || isTyping(e)) return; // a held key counts once
     const onPage = e.target === document.body || e.target.matches("h1");
     if (e.key === "Enter") {
-      if (onPage && $("#denybox")?.open) { e.preventDefault(); $("#deny").requestSubmit(); }
+      if (onPage && $("#denybox")?.open) { e.preventDefault(); sendDeny(); }
       return;
     }
     if (root.dataset.keys === "off" || e.key.length !== 1) return;

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from hitl.models import Decision, JsonObject, Verdict
+from hitl.models import Covers, Decision, JsonObject, Verdict
 from hitl.reviews import ReviewQueue, utcnow
 from hitl.stores import open_store
 from review_ui import create_app
@@ -534,6 +534,45 @@ def test_back_after_deciding_shows_the_review_as_it_stands_now(site: Site) -> No
     page.get_by_text("it can still be undone").wait_for()
 
     assert page.locator("form[data-verdict]").count() == 0
+
+
+def test_alike_reviews_are_marked_looked_at_and_denied_together_by_key(serve: Serve) -> None:
+    site = serve()
+    shown = make_presentation(covers=Covers.STEP, vouched=())
+    site.desk.open(*(make_review(f"rev_{n}", visit=n, presentation=shown) for n in (1, 2, 3)))
+    page = site.page("/queue", bypass_csp=True, viewport={"width": 1440, "height": 500})
+
+    page.keyboard.press("j")
+    page.keyboard.press("p")
+    page.get_by_text("A look holds nothing").wait_for()
+    assert site.desk.queue.get("rev_1").holder is None
+    page.keyboard.press("Escape")
+    page.keyboard.press("m")
+    page.get_by_role("button", name="Mark all alike here").click()
+    page.get_by_role("button", name="Decide the marked together").click()
+    page.wait_for_timeout(ARMED)
+    page.keyboard.press("d")
+    page.keyboard.press("1")
+    page.keyboard.press("d")
+    page.get_by_text("not looked at yet").wait_for()
+    assert site.answers() == 0
+    page.keyboard.press("Escape")
+    for _ in range(3):
+        page.keyboard.press("j")
+        page.wait_for_timeout(ARMED)
+    page.set_viewport_size({"width": 1440, "height": 2000})  # nothing half behind the bar
+    page.evaluate(AXE.read_text())
+    assert violations(page, TAGS) == []
+    for key in ("d", "d"):
+        page.keyboard.press(key)
+    page.get_by_role("heading", name="3 of 3 denied").wait_for()
+
+    said = site.said("rev_3")
+    assert said is not None
+    assert (said.remedy, said.reasons, said.surface) == ("retry", ("Wrong digit",), "bulk")
+    page.keyboard.press("z")
+    page.get_by_role("heading", name="3 of 3 taken back").wait_for()
+    assert site.said("rev_3") is None
 
 
 # -- without JavaScript -------------------------------------------------------------------------
