@@ -6,10 +6,11 @@ an answer to another question, so the run waits for a person who says how it goe
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
 from typing import Any
 
 from hitl.canonical import content_hash
-from hitl.graph.lg import is_flow, node_reads
+from hitl.graph.lg import is_flow, node_reads, shallow_copy
 from hitl.graph.seam import Graph, nodes
 from hitl.models import JsonObject
 
@@ -31,9 +32,16 @@ def shape(graph: Graph) -> JsonObject:
             "calls": is_flow(node.graph),
         }
         if f"{prefix}__start__" not in {start for start, _ in edges}:
-            edges |= {(prefix + e.source, prefix + e.target) for e in node.graph.get_graph().edges}
+            edges |= {(prefix + e.source, prefix + e.target) for e in _edges(node.graph)}
     found: list[Any] = sorted([start, end] for start, end in edges)
     return {"steps": steps, "edges": found}
+
+
+def _edges(graph: Graph) -> Iterator[Any]:
+    """Yield the edges of one graph; drawn from a copy, because nodes remember what drawing asked."""
+    drawn = shallow_copy(graph)
+    drawn.nodes = {name: copy(node) for name, node in graph.nodes.items()}
+    yield from drawn.get_graph().edges
 
 
 def version_of(whole: JsonObject) -> str:

@@ -254,4 +254,4 @@ def test_a_workflow_without_the_step_that_waits_says_what_to_do(tmp_path: Path) 
     with opened(tmp_path, line(other=lambda _: {})) as app:
         run = go_on(app.run(run.id))
         assert run.status is RunStatus.NEEDS_ATTENTION
-        assert "was never committed" in run.reason
+        assert "not in the workflow any more" in run.reason
