@@ -222,7 +222,7 @@ class FencedSaver(BaseCheckpointSaver[str]):
         if session is None:
             return self._writing(config, work)
         written = self._writing(config, _noticing(session, work))
-        written.add_done_callback(lambda done: _tear(session) if done.exception() else None)
+        written.add_done_callback(lambda done: _tear(session, done.exception()))
         return written
 
     def put_writes(
@@ -264,15 +264,15 @@ def _noticing(session: Session, work: Callable[[Transaction], T]) -> Callable[[T
     def noticing(t: Transaction) -> T:
         try:
             return work(t)
-        except BaseException:
-            _tear(session)
+        except BaseException as problem:
+            _tear(session, problem)
             raise
 
     return noticing
 
 
-def _tear(session: Session) -> None:
-    session.torn = True
+def _tear(session: Session, problem: BaseException | None) -> None:
+    session.torn = session.torn or problem
 
 
 def _with_turn(metadata: CheckpointMetadata, turn: int) -> CheckpointMetadata:

@@ -8,7 +8,6 @@ from typing import Any
 
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
-from hitl.errors import StoreFailed
 from hitl.graph.accuracy import Accuracy
 from hitl.graph.lg import ERROR, ERROR_SOURCE_NODE, INTERRUPT, RESUME, TaskFacts
 from hitl.graph.signals import Leaving
@@ -109,8 +108,8 @@ class Session:
         """Held while `people_asked` is looked at and counted up."""
         self.people_asked: int | None = None
         """Questions of `hitl.ask` that people were asked in this run; None until one asks."""
-        self.torn = False
-        """Whether the writes of some task were not kept: then no snapshot may follow them."""
+        self.torn: BaseException | None = None
+        """Why the writes of some task were not kept: then no snapshot may follow them."""
         self._lock = threading.Lock()
         self._staged: dict[str, Staged] = {}
         self._visits: dict[tuple[str, Place, int], tuple[int, str]] = {}
@@ -279,14 +278,11 @@ class Session:
         """Write what belongs to the next snapshot, in its transaction.
 
         Raises:
-            StoreFailed: The writes of a task before it were not kept. LangGraph goes on without
-                them; the gate rows and commits that were to be written with them would be missing.
+            BaseException: What kept the writes of a task before it from being stored. LangGraph goes on
+                without them; the gate rows and commits that belong to them would be missing.
         """
-        if self.torn:
-            raise StoreFailed(
-                f"The result of a step of run {self.run.id!r} could not be kept, so nothing after it"
-                " is; the step is advanced again."
-            )
+        if self.torn is not None:
+            raise self.torn
         work, self.with_snapshot = self.with_snapshot, None
         if work is not None:
             work(t)
