@@ -136,14 +136,17 @@ def _recognised(queue: ReviewQueue, token: str, given: str) -> Guest:
     if key is not None:
         return Guest(GRANTS[key.role], name=key.name, key_id=key.id)
     if not hmac.compare_digest(given.encode(), token.encode()):
-        raise Unauthorized(401, "Send a key that is not revoked as `Authorization: Bearer ...`.")
+        raise Unauthorized(
+            401,
+            "Send the server's token, or a key that is not revoked, as `Authorization: Bearer ...`.",
+        )
     return Guest(OPERATOR if queue.users.exist() else _EVERYTHING)
 
 
 def _bearer(request: Request) -> str:
     given = request.headers.getlist("authorization")
     if len(given) != 1 or not given[0].startswith("Bearer "):
-        raise Unauthorized(401, "Send the server's token as `Authorization: Bearer ...`.")
+        raise Unauthorized(401, "Send the server's token or a key as `Authorization: Bearer ...`.")
     return given[0].removeprefix("Bearer ")
 
 
