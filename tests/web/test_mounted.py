@@ -185,7 +185,7 @@ def test_a_click_below_the_path_decides_in_the_reviewers_name(
     page.on("response", lambda r: strange.append(r.url) if r.status >= 400 else None)
 
     page.goto(f"{base}/approvals")
-    page.get_by_role("link", name="Pay 43").click()
+    page.get_by_role("link", name="Pay 43", exact=True).click()
     page.wait_for_timeout(ARMED)
     page.get_by_role("button", name="Approve").click()
     expect(page.get_by_text("all caught up")).to_be_visible()
