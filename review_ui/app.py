@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from hitl.errors import NotFound, ReviewRefusal, StoreError
 from hitl.ports import Clock
 from hitl.reviews import ReviewQueue, utcnow
-from review_ui import assets, deciding, doorway, pages, taking_over, together
+from review_ui import assets, deciding, doorway, pages, passing_on, taking_over, together
 from review_ui.door import Door
 from review_ui.doorway import SignInNeeded, sign_in
 from review_ui.guard import LOCAL_HOSTS, Guard
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 router = APIRouter()
 """Every page, for an app that sets `app.state.hitl_site` and stands behind its own `Guard`."""
-for _part in (assets, doorway, pages, together, deciding, taking_over):
+for _part in (assets, doorway, pages, together, deciding, passing_on, taking_over):
     router.include_router(_part.router)
 
 

@@ -19,6 +19,10 @@
     if (e.target.closest("[data-close-peek]")) closePeek();
   });
   document.addEventListener("keydown", (e) => { if (e.key === "Escape" && !$("dialog[open]")) closePeek(); });
+  document.addEventListener("toggle", (e) => {
+    if (e.target.open && e.target.matches("[data-focus]")) $("select, input.txt", e.target)?.focus();
+  }, true);
+
   // ── marks: only what is of one shape goes together, and at most 25 ───────────────────────────
   const MOST = 25;
   const kept = new Set(); // ids that are marked: the list is drawn anew every few seconds
