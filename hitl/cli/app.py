@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from hitl.cli import auditing, debugging, keeping, laboratory, moving, user
+from hitl.cli import auditing, datasets, debugging, keeping, laboratory, moving, user
 from hitl.cli.options import DEFAULT_STORE, Json, Limit, StoreUrl
 from hitl.errors import ConfigurationError, HitlError
 
@@ -23,15 +23,18 @@ app = typer.Typer(
 policy = typer.Typer(help="Escalation policies: when a person is asked.", no_args_is_help=True)
 db = typer.Typer(help="The database of a store.", no_args_is_help=True)
 audit = typer.Typer(help="The trail of everything that was decided.", no_args_is_help=True)
+feedback = typer.Typer(help="Datasets of what people decided.", no_args_is_help=True)
 debug = typer.Typer(help="What only tests of an installation need.", no_args_is_help=True)
 auditing.register(audit)
 keeping.register(db)
+datasets.register(feedback)
 debugging.register(debug)
 moving.register(app)
 laboratory.register(policy)
 app.add_typer(policy, name="policy")
 app.add_typer(db, name="db")
 app.add_typer(audit, name="audit")
+app.add_typer(feedback, name="feedback")
 app.add_typer(debug, name="debug")
 app.add_typer(user.commands, name="user")
 

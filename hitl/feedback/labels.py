@@ -80,7 +80,7 @@ def examples_of(
         why = "no gate row"
     else:
         right, why = _verdict(gate, decision, not_wrong)
-        found = list(_labelled(Sources(gate, review, decision, context), right))
+        found = list(_labelled(Sources(gate, review, decision, context), right=right))
     if left_out is not None and not found:
         left_out[why or "no label"] += 1
     yield from found
@@ -141,7 +141,7 @@ class Sources:
         )
 
 
-def _labelled(of: Sources, right: bool | None) -> Iterator[LabelledExample]:
+def _labelled(of: Sources, *, right: bool | None) -> Iterator[LabelledExample]:
     review, decision = of.review, of.decision
     committed = of.gate.committed_at is not None
     if review.name.place is Place.QUESTION:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
+from pydantic import Field
+
 from hitl.errors import ConfigurationError
 from hitl.feedback.examples import LabelledExample
 from hitl.feedback.exports import pairs, rows
@@ -41,7 +43,7 @@ class Exported(Record):
     """Of formats with a label."""
     reason_seen: int = 0
     """Of preference pairs: those whose chosen attempt knew why the other was denied."""
-    left_out: dict[str, int] = {}
+    left_out: dict[str, int] = Field(default_factory=dict)
 
 
 def export(
