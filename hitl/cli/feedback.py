@@ -191,7 +191,13 @@ def _of_store(
 
 def _decoder() -> Callable[[str, bytes], JsonValue]:
     serde = StrictSerializer(set())
-    return lambda kind, blob: view_of(serde.loads_typed((kind, blob)))[0]
+
+    def decode(kind: str, blob: bytes) -> JsonValue:
+        kept = serde.loads_typed((kind, blob))
+        given = kept["input"] if isinstance(kept, dict) and {"input", "config"} <= kept.keys() else kept
+        return view_of(given)[0]
+
+    return decode
 
 
 def _within(examples: Iterator[LabelledExample], selection: Selection) -> Iterator[LabelledExample]:

@@ -73,7 +73,7 @@ class LabelledExample(Record):
     run_key: str
     """The customer, or whatever else the unit of clusters is; the run where nothing was said."""
     task_key: str
-    """The same for all runs that were given the same input: its SHA-256; the run's id without one."""
+    """The same for all runs that were given the same input: its SHA-256; the run's id where it is not read."""
     workflow: str
     workflow_version: str
     policy_name: str

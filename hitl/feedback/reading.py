@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 
 from pydantic import JsonValue
 
-from hitl.canonical import sha256_hex
+from hitl.canonical import content_hash
 from hitl.feedback.examples import LabelledExample
 from hitl.feedback.labels import RunContext, examples_of
 from hitl.feedback.outcomes import joined, outcome_example, positions
@@ -132,15 +132,14 @@ class _Run:
         given = r.run_input(self.run.id)
         if given is None:
             return self.run.id, None
-        kind, blob = given
-        key = sha256_hex(kind.encode() + b"\0" + blob)[:32]
         if self.decode is None:
-            return key, None
+            return self.run.id, None
         try:
-            return key, self.decode(kind, blob)
+            value = self.decode(*given)
+            return content_hash({"input": value})[:32], value
         except Exception:  # whatever a stored row does: it is counted, and the label is kept
             self.tally.unread_inputs += 1
-            return key, None
+            return self.run.id, None
 
 
 def _decided(r: Reader, run_id: str) -> list[Review]:

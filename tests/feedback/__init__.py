@@ -1,0 +1,1 @@
+"""Feedback: from clicks to data."""
