@@ -194,7 +194,9 @@ def _decoder() -> Callable[[str, bytes], JsonValue]:
 
     def decode(kind: str, blob: bytes) -> JsonValue:
         kept = serde.loads_typed((kind, blob))
-        given = kept["input"] if isinstance(kept, dict) and {"input", "config"} <= kept.keys() else kept
+        given = (
+            kept["input"] if isinstance(kept, dict) and {"input", "config"} <= kept.keys() else kept
+        )
         return view_of(given)[0]
 
     return decode
