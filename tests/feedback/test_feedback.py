@@ -1,6 +1,7 @@
 """A real run with a retry, an edit, a spot check and outcomes, as examples, dataset and exports."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,18 @@ import hitl
 from hitl import Answer, Checkpoint, Retry
 from hitl.cli import run as command
 from hitl.feedback import FORMATS, read_examples, read_manifest, read_snapshot
-from tests.runtime.stage import Cheque, always, approve, deny, go_on, line, only, opened, policy
+from tests.runtime.stage import (
+    Cheque,
+    HandClock,
+    always,
+    approve,
+    deny,
+    go_on,
+    line,
+    only,
+    opened,
+    policy,
+)
 
 
 def read(state: Cheque) -> Cheque:
@@ -120,7 +132,13 @@ def test_a_snapshot_is_one_version_per_content_and_tells_when_it_was_changed(
 
 
 def test_what_policies_decide_is_no_label(tmp_path: Path) -> None:
-    rules = policy(always("pay", place="before", on_deny=[]), spot_check=0.0)
-    with opened(tmp_path, line(pay=pay), rules) as app:
-        only(app.start({"log": []}))
-        assert list(read_examples(app.store)) == []
+    clock = HandClock()
+    rules = policy(always("pay", expires_in="1h", on_expiry=Retry(2)))
+    with opened(tmp_path, line(pay=pay), rules, clock=clock) as app:
+        run = app.start({"log": []})
+        clock.move(timedelta(hours=1))
+        approve(app, only(go_on(run)), by="ana")
+        go_on(run)
+        (example,) = read_examples(app.store)
+    assert example.reviewer == "ana"
+    assert (example.label, example.attempt, example.verdict) == (True, 2, "approve")
