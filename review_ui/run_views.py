@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from hitl.models import AuditEvent, GateRow, Place, Review, ReviewStatus, Verdict
+from hitl.models import AuditEvent, GateRow, Place, RemedyKind, Review, ReviewStatus, Verdict
 from hitl.reviews import RunTimeline, TimelineStep
 from review_ui import phrases
 from review_ui.charts import Curve
@@ -160,8 +160,13 @@ def _state(step: TimelineStep) -> str:
 
 
 def _words(step: TimelineStep, state: str) -> str:
-    review = step.review
-    answered = review is not None and review.decision is not None and review.decision.has_answer
+    decision = step.review.decision if step.review else None
+    answered = decision is not None and decision.has_answer
+    if step.gate.name.place is Place.QUESTION and state in ("withheld", "denied"):
+        if answered:
+            return "Answered"
+        if decision is not None and decision.remedy is RemedyKind.JUDGEMENT:
+            return "Left to the step"
     return {
         "undone": "Undone by a rollback",
         "verified": "A person's answer" if answered else "A person said yes",

@@ -309,9 +309,13 @@ def erased_since(
     for n, (_, example) in enumerate(_rows(path), start=1):
         if example.run_id != last:
             last = example.run_id
-            run = store.read(lambda r, id=last: r.find_run(id))  # type: ignore[misc] # bound now
-            if run is None or run.reason == ERASED:
+            if _is_erased(store, last):
                 found.append(last)
         if progress is not None:
             progress(n, total)
     return found
+
+
+def _is_erased(store: Readable, run_id: str) -> bool:
+    run = store.read(lambda r: r.find_run(run_id))
+    return run is None or run.reason == ERASED
